@@ -276,3 +276,13 @@ def test_recover_wants_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[st
     status, out, err = run(capsys, "recover", str(tmp_path / "notes.txt"))
     assert (status, out) == (2, "")
     assert "notes.txt, expected a folder" in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["run --seconds inf", "run --seconds nan", "demo --speed 1e400", "trade x.py --mode paper --seconds inf", "flatten --seconds inf"],
+)
+def test_a_number_that_is_none_is_a_mistake(capsys: pytest.CaptureFixture[str], words: str) -> None:
+    status, out, err = run(capsys, *words.split())
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert words.split()[-2] in err

@@ -88,6 +88,8 @@ def test_a_busy_port_is_one_line_and_exit_2() -> None:
         (["--replay", "/nowhere/at/all"], "/nowhere/at/all"),
         (["stray.gz"], "stray.gz"),
         (["--tls-cert", "/nowhere/cert.pem"], "cert.pem"),
+        (["--seconds", "inf"], "found inf, expected a number"),
+        (["--host", "a" * 100], "an address of this machine"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_2(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,7 +48,7 @@ async def serve(simulator: Simulator, announce: Callable[[], None], *, seconds: 
     async with ShutdownManager() as shutdown:
         try:
             await simulator.start()
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # UnicodeError: of a name that can be nobody's
             raise _unusable(simulator, error) from error
         shutdown.add(Phase.INTAKE, "simulator", simulator.stop)
         announce()
@@ -64,9 +64,9 @@ async def serve(simulator: Simulator, announce: Callable[[], None], *, seconds: 
     return shutdown.exit_status
 
 
-def _unusable(simulator: Simulator, error: OSError) -> ConfigError:
+def _unusable(simulator: Simulator, error: OSError | UnicodeError) -> ConfigError:
     port = simulator.config.port
-    if error.errno != errno.EADDRINUSE:
+    if not isinstance(error, OSError) or error.errno != errno.EADDRINUSE:
         return mistake(simulator.config.host, str(error), "readable files and an address of this machine")
     if simulator.config.one_port:
         return mistake("--port", f"{port} (it is in use)", "a free port, or 0")

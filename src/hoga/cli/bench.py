@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from hoga.cli._values import finite
 from hoga.core.errors import ConfigError, ConfigMistake
 
 __all__ = ["register"]
@@ -25,7 +26,9 @@ def bench(
         bool, typer.Option("--quick", help="Some minutes' work: does everything run, is nothing lost? How fast it is is not judged.")
     ] = False,
     only: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this measurement; repeatable.")] = None,
-    seconds: Annotated[float | None, typer.Option(min=0.5, metavar="N", help="Length of each paced measurement [default: 10].")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(callback=finite, min=0.5, metavar="N", help="Length of each paced measurement [default: 10].")
+    ] = None,
     repeat: Annotated[int | None, typer.Option(min=1, metavar="N", help="Runs of each measurement [default: 5].")] = None,
     symbols: Annotated[int, typer.Option(min=1, max=1000, metavar="N", help="Symbols in a burst.")] = 100,
     frames: Annotated[Path | None, typer.Option(metavar="FILE", help="Captured depth20 frames to send.")] = None,

@@ -11,6 +11,7 @@ import typer
 
 from hoga.cli._complete import venues as complete_venues
 from hoga.cli._output import error_line, note, print_json, print_text, words
+from hoga.cli._values import finite
 from hoga.cli.config import JsonOption
 from hoga.core.times import iso_of
 
@@ -28,7 +29,9 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    seconds: Annotated[float | None, typer.Option(min=5, metavar="N", help="Stop by itself after N seconds [default: Ctrl-C].")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(callback=finite, min=5, metavar="N", help="Stop by itself after N seconds [default: Ctrl-C].")
+    ] = None,
     venues: Annotated[
         str, typer.Option(help="Venues to simulate and record, comma-separated.", autocompletion=complete_venues)
     ] = "binance,binance-usdm,upbit",
@@ -40,7 +43,9 @@ def demo(
     ] = "",
     data: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the demo's own.")] = Path("demo-data"),
     port: Annotated[int, typer.Option(min=1024, max=65_000, help="First port to try; the next free ones are taken.")] = 18_443,
-    speed: Annotated[float, typer.Option(min=0.1, max=100, metavar="X", help="Run the simulated market X times as fast.")] = 1.0,
+    speed: Annotated[
+        float, typer.Option(callback=finite, min=0.1, max=100, metavar="X", help="Run the simulated market X times as fast.")
+    ] = 1.0,
     as_json: JsonOption = False,
 ) -> int:
     """See it work, without keys or internet.

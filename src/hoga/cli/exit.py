@@ -13,6 +13,7 @@ import typer
 from hoga.cli._complete import venues
 from hoga.cli._output import forget_stdout, json_text, note, print_json, print_table, print_text
 from hoga.cli._recorded import mistake, nearest
+from hoga.cli._values import finite
 from hoga.cli.config import ConfigOption, DataOption, JsonOption, SetOption
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ def flatten(
     config: ConfigOption = None,
     settings: SetOption = None,
     data: DataOption = None,
-    seconds: Annotated[float | None, typer.Option(min=0, metavar="N", help="Give up after N seconds; else it tries until flat.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(callback=finite, min=0, metavar="N", help="Give up after N seconds; else it tries until flat.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> int:
     """The emergency exit: leave all positions, and prove it.

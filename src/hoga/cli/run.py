@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hoga.cli._output import error_line, note, print_json, print_text
+from hoga.cli._values import finite
 from hoga.cli.config import ConfigOption, DataOption, JsonOption, SetOption
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.core.times import iso_of
@@ -44,7 +45,7 @@ def run(
     config: ConfigOption = None,
     settings: SetOption = None,
     data: DataOption = None,
-    seconds: Annotated[float | None, typer.Option(min=0, metavar="N", help="Stop by itself after N seconds.")] = None,
+    seconds: Annotated[float | None, typer.Option(callback=finite, min=0, metavar="N", help="Stop by itself after N seconds.")] = None,
     as_json: JsonOption = False,
 ) -> int:
     """Record every configured stream until Ctrl-C.

@@ -12,6 +12,7 @@ from hoga.cli._complete import venues as complete_venues
 from hoga.cli._output import note, print_json, print_text, words
 from hoga.cli._recorded import mistake
 from hoga.cli._simulating import pace_of, require_files, serve
+from hoga.cli._values import finite
 
 if TYPE_CHECKING:
     from hoga.simulator import Simulator
@@ -49,7 +50,7 @@ def sim(
     faults: Annotated[Path | None, typer.Option(metavar="FILE", help="Fault script: JSON lines, or TOML with [[fault]] tables.")] = None,
     tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Serve wss and https with this certificate (PEM).")] = None,
     tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key [default: in the certificate's file].")] = None,
-    seconds: Annotated[float | None, typer.Option(min=0, metavar="N", help="Stop after N seconds.")] = None,
+    seconds: Annotated[float | None, typer.Option(callback=finite, min=0, metavar="N", help="Stop after N seconds.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line when ready.")] = False,
 ) -> int:
     """Simulate an exchange on loopback.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hoga.cli._output import note, print_text, words
+from hoga.cli._values import finite
 from hoga.cli.config import ConfigOption, DataOption, JsonOption, SetOption
 from hoga.core.errors import ConfigError, ConfigMistake
 
@@ -52,7 +53,7 @@ def trade(
     sort: Annotated[
         str, typer.Option(metavar="NAME", help="grid: the table by this figure, the highest first; -NAME: the lowest.")
     ] = "pnl",
-    seconds: Annotated[float | None, typer.Option(min=0, metavar="N", help="Stop by itself after N seconds.")] = None,
+    seconds: Annotated[float | None, typer.Option(callback=finite, min=0, metavar="N", help="Stop by itself after N seconds.")] = None,
     real_money: Annotated[bool, typer.Option("--yes-real-money", help="Needed where the endpoint is not on this machine.")] = False,
     verify: Annotated[
         Path | None, typer.Option(metavar="JOURNAL", help="Decide again what a trader decided, and count the differences.")

@@ -360,3 +360,11 @@ def test_an_address_left_empty_is_the_venues(tmp_path: Path, key: str) -> None:
     found = load_config(conf, overrides=[], environ={}).venue("binance")
     plain = load_config(None, overrides=["SYMBOLS=BTCUSDT"], environ={}).venue("binance")
     assert (found.ws_url, found.rest_url) == (plain.ws_url, plain.rest_url)
+
+
+def test_a_folder_that_cannot_be_told_to_anybody_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as told:
+        load_config(None, overrides=[], environ={}, data_dir=tmp_path / "x\udcffy")
+    (mistake,) = told.value.mistakes
+    assert str(mistake).isascii()
+    assert "is not spelt in UTF-8" in str(mistake)

@@ -81,6 +81,7 @@ def load_config(
         ConfigError: with every mistake at once.
     """
     text, mistakes = _read(path)
+    mistakes += _unspeakable(data_dir)
     file = parse_file(text, where=str(path), venues=venues, classic_venue=classic_venue)
     environment, command = parse_environment(environ, venues=venues), parse_overrides(overrides, venues=venues)
     notes = [*command.notes, *environment.notes, *file.notes]
@@ -121,6 +122,16 @@ class _Leniency:
                 self._notes[place] = ConfigNote(known.where, known.line, label, told)
                 return
         self._notes.append(ConfigNote(origin.where, origin.line, label, text))
+
+
+def _unspeakable(data_dir: Path | None) -> list[ConfigMistake]:
+    """A folder whose name is no UTF-8 cannot be told to the processes that work in it, nor to people."""
+    try:
+        str(data_dir).encode()
+    except UnicodeEncodeError:
+        text = f"--data: {ascii(str(data_dir))[1:-1]}: is not spelt in UTF-8, expected a folder whose whole path is"
+        return [ConfigMistake("command line", None, "--data", "", "", plain=text)]
+    return []
 
 
 def _read(path: Path | None) -> tuple[str, list[ConfigMistake]]:
