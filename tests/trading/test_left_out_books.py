@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hoga.app.backtest.run import BacktestRun, feed_of, plan_backtest
 from hoga.app.config import load_config
+from hoga.archive.form.lists import list_name, pack_list
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import merge_day
 from hoga.core.market import Side
@@ -115,6 +116,10 @@ class Seldom(Strategy):
         self.target(self.symbol, 0)
 """,
 }
+LISTED = b"""{"timezone":"UTC","symbols":[{"symbol":"BTCUSDT","status":"TRADING","baseAsset":"BTC","quoteAsset":"USDT","filters":[
+{"filterType":"PRICE_FILTER","minPrice":"0.01","maxPrice":"1000000","tickSize":"0.01"},
+{"filterType":"LOT_SIZE","minQty":"0.00001","maxQty":"9000","stepSize":"0.00001"},{"filterType":"NOTIONAL","minNotional":"5"}]}]}"""
+"""A fee that is taken off the coins leaves less than the least order of what was wanted: it is tried again each minute."""
 HOLDER = """
 from hoga import Strategy
 
@@ -255,13 +260,18 @@ def test_time_in_which_nothing_can_happen_is_left_out(
     lost=st.sampled_from(["1", "3", "1000"]),
     fallen=st.sampled_from(["0", "0.05"]),
     again=st.booleans(),
+    listed=st.booleans(),
 )
 def test_seconds_at_which_something_is_held_are_looked_at_together(
-    tmp_path_factory: Any, seed: int, kinds: set[str], seconds: int, step_ms: int, lost: str, fallen: str, again: bool
+    tmp_path_factory: Any, seed: int, kinds: set[str], seconds: int, step_ms: int, lost: str, fallen: str, again: bool, listed: bool
 ) -> None:
     """Also where the losses become too high in the middle of it."""
     data, folder = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("mine")
     SpotMarket(seed=seed).walk(START_NS, seconds, step_ms=step_ms, kinds=tuple(each for each in KINDS if each in kinds)).seal(data)
+    if listed:
+        folder_of_lists = data / "binance" / "instruments"
+        folder_of_lists.mkdir(parents=True)
+        (folder_of_lists / list_name(DAY)).write_bytes(pack_list(LISTED))
     if again:
         for kind in kinds:
             merge_day(SeriesDay(data / "binance" / kind, "BTCUSDT", kind, DAY), venue="binance", archive_format="zip", purge=True)

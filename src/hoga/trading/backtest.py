@@ -185,7 +185,7 @@ class Backtest:
         symbols = {block.symbol for block in blocks if block.is_book or block.traded_ns is not None}
         seen = [self.exchanges.get(venue_of(block.symbol)) for block in blocks]
         hears: list[_Hear | None] = []
-        place, count, due_ns, step = 0, len(stamps), 0, self.engine.step
+        place, count, due_ns, idle_ns, step = 0, len(stamps), 0, 0, self.engine.step
         self._changed = True
         while place < count:
             if self._changed:
@@ -193,10 +193,12 @@ class Backtest:
                 idle = frozenset(symbol for symbol in symbols if self.is_idle(symbol))
                 spans = {symbol: self.engine.counts_from_to(symbol) for symbol in idle}
                 counted = frozenset(symbol for symbol, (_, until) in spans.items() if until)
-                due_ns = self._due_ns()
+                due_ns, idle_ns = self._due_ns(), self.engine.idle_to()
                 hears = [self._hears(block, exchange) for block, exchange in zip(blocks, seen, strict=True)]
             if idle:
                 to = where.hard(idle, counted, place)
+                if to > place and idle_ns <= stamps[to - 1]:
+                    to = bisect_left(stamps, idle_ns, place, to)
                 if to > place:
                     if due_ns <= stamps[to - 1] and len(idle) == len(self.engine.state.rules_of):
                         to = self._soft_to(where, spans, place, to)

@@ -211,6 +211,10 @@ class Engine:
         """Whether a book of a symbol can change nothing but what the next one changes, too: nobody hears it, nothing waits for a price."""
         return self._roster.running and not self._life.stopping_ns and not self._causes.due and self._market.is_idle(symbol)
 
+    def idle_to(self) -> int:
+        """The moment before which what is idle now stays so, if nothing else happens."""
+        return min(map(self._pursuing.waits_to, self.state.rules_of))
+
     def hears(self, symbol: str, kind: type[MarketTop]) -> Callable[[MarketTop], list[Effect] | None] | None:
         """What `step` does with books or quotes (`kind`) of a symbol as long as they do no more than call hooks, with less to ask each
         time. None: they may do more now.

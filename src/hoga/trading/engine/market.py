@@ -78,7 +78,7 @@ class Market:
             not self._bookish.get(symbol)
             and not self._quotish.get(symbol)
             and symbol not in self._stale
-            and not self._pursuing.unmet.get(symbol)
+            and self._pursuing.waits_to(symbol) > self._state.now_ns
             and not self._guarding.is_watching(symbol)
         )
 

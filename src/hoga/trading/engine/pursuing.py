@@ -15,6 +15,7 @@ from hoga.trading.target import Want, plan
 
 __all__ = ["Pursuing"]
 
+_FAR_NS = 1 << 62
 _ACTIVE, _HALTED = Rung.ACTIVE, Rung.HALTED
 _MARKET, _IOC, _IS_TARGET = OrderKind.MARKET, Force.IOC, Role.TARGET
 _BOTH = PositionSide.BOTH
@@ -50,6 +51,10 @@ class Pursuing:
             known.met, known.failures, known.pause_ns = False, 0, 0
             unmet[symbol].append(known)
         self._pursue_one(known)
+
+    def waits_to(self, symbol: str) -> int:
+        """When what is wanted of a symbol, and not so, is tried again; before that no price matters to it."""
+        return min((want.pause_ns for want in self.unmet.get(symbol, ())), default=_FAR_NS)
 
     def pursue(self, symbol: str) -> None:
         """Try what is wanted of a symbol."""

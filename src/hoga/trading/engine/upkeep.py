@@ -129,9 +129,11 @@ class Upkeep:
             return 0
         if not self._is_flat and self.held() is None:
             return 0
-        if any(self._pursuing.unmet.values()):
+        waits_to = min(map(self._pursuing.waits_to, state.rules_of))
+        if waits_to <= state.now_ns:
             return 0
         due = [
+            waits_to,
             state.portfolio.day_ends_ns,
             self._sampler.next_ns(state),
             self._candles.next_ns(),
