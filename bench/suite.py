@@ -735,9 +735,10 @@ def _backtest(bench: _Bench) -> list[Figure]:
                 )
                 runs.append(run_child("backtest", plan, Went, folder=bench.folder))
         again = [run.events / run.again_s for run in runs]
-        found.append(
-            figure(f"backtest.{name}_again", f"{label}: again", "records/s", again, note="from the columns that the first run kept")
-        )
+        if kinds != ("delta",):  # of them no columns are kept
+            found.append(
+                figure(f"backtest.{name}_again", f"{label}: again", "records/s", again, note="from the columns that the first run kept")
+            )
         most += [run.rss_peak / 2**20 for run in runs]
         found.append(figure(f"backtest.{name}", label, "records/s", [run.events / run.cpu_s for run in runs], note="from a day's zip"))
     found.append(figure("backtest.rss", "backtest: most resident memory", "MB", most))
