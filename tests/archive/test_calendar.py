@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hoga.archive.form.audit import Flaw
-from hoga.archive.form.calendar import NOT_RECORDED, Piece, State, pieces_of, shares_of, strip
+from hoga.archive.form.calendar import NOT_RECORDED, Piece, State, pieces_of, shares_of
 from hoga.archive.form.ledger import LiveEntry
 from hoga.archive.form.manifest import decode_manifest, encode_manifest, read_manifest
 from hoga.archive.form.proof import Proof, proof_of
@@ -86,13 +86,6 @@ def test_a_moment_has_the_reason_of_the_gap_that_began_first() -> None:
         Piece(30, 40, State.MISSING, "silence"),
         Piece(40, 50, State.UNPROVABLE),
     ]
-
-
-def test_a_strip_tells_proven_from_unprovable() -> None:
-    quarter = DAY_NS // 96
-    live = [(0, 3 * quarter)]
-    assert strip(live, live, 0, [(0, quarter + 5)]) == "=--" + "." * 93
-    assert strip(live, live, 0) == "===" + "." * 93
 
 
 @pytest.mark.parametrize(

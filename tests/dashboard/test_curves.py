@@ -42,7 +42,7 @@ class Run:
         whole = with_rows(
             make_snapshot(self.meta, ticks=1, now_ns=now_ns, **changes), received=received, newest_ns=[now_ns] * len(received)
         )
-        self.watch.feed(whole, pid=1, mono_s=at_s, hardware=None)
+        self.watch.feed(whole, pid=1, mono_s=at_s)
         self.curves.feed(whole, self.watch, None)
 
     def series(self, name: str, of: str = "", span: str = "1m", now_s: float = 0.0) -> tuple[list[float | None], int]:

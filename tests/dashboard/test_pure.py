@@ -8,6 +8,7 @@ import re
 import shutil
 import string
 import subprocess
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -15,17 +16,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from hoga.archive.form.calendar import BUCKETS, strip
 from hoga.archive.form.ledger import GapEntry, LiveEntry, append_entries
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.core.ledger import COUNTED, Gap, Reason
-from hoga.core.market import DataType
+from hoga.core.market import Book, DataType
 from hoga.core.times import DAY_NS, MINUTE_NS, day_of, day_start_ns
 from hoga.core.trading import Rung
 from hoga.dashboard.fanout import Fanout, Frames, Viewer
 from hoga.dashboard.hardware import HardwareMonitor
 from hoga.dashboard.judge import CODES, RunHealth, Verdict
-from hoga.dashboard.ladder import DEPTH, read_ladder
+from hoga.dashboard.ladder import read_payload
 from hoga.dashboard.prometheus import METRICS, Facts, render
 from hoga.dashboard.snapshot import Happened
 from hoga.dashboard.today import Today
@@ -35,6 +35,7 @@ from hoga.quality.incidents import WHAT
 from hoga.trading.meter import Step
 from hoga.trading.rungs import Cause
 from hoga.venues.registry import VENUES
+from hoga.venues.spec import VenueSpec
 from hoga.venues.upbit import UPBIT
 from tests.dashboard.stage import STARTED_NS, book_frame, make_hub, make_meta, make_snapshot, make_trader, make_venue
 
@@ -42,46 +43,43 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 STATIC = ROOT / "src" / "hoga" / "dashboard" / "static"
 
 
-# -- ladder --------------------------------------------------------------------------------------------------------
+# -- books --------------------------------------------------------------------------------------------------------
 
 
-def test_ladders_of_every_shape() -> None:
-    combined = read_ladder(VENUES["binance"], "depth20@100ms", book_frame(0, 1).frame)
-    assert combined is not None
-    assert (len(combined.bids), combined.bids[0], combined.asks[0]) == (DEPTH, (99.99, 1.5), (100.01, 1.25))
-    frame = b'{"stream":"btcusdt@depth20@100ms","data":{"E":1,"U":1,"u":2,"pu":0,"b":[["1","2"]],"a":[]}}'
-    short = read_ladder(VENUES["binance-usdm"], "depth20@100ms", frame)
-    assert short is not None
-    assert (short.bids, short.asks) == ([(1.0, 2.0)], [])
+def test_books_of_every_shape() -> None:
+    def read(spec: VenueSpec, channel: str, frame: bytes) -> Book:
+        book = read_payload(spec, channel, frame)
+        assert isinstance(book, Book)
+        return book
+
+    combined = read(VENUES["binance"], "depth20@100ms", book_frame(0, 1).frame)
+    assert (len(combined.bids), combined.bids[0], combined.asks[0]) == (
+        20, (Decimal("99.99"), Decimal("1.5")), (Decimal("100.01"), Decimal("1.25")),
+    )  # fmt: skip
+    short = read(
+        VENUES["binance-usdm"], "depth20@100ms", b'{"stream":"btcusdt@depth20@100ms","data":{"E":1,"U":1,"u":2,"pu":0,"b":[["1","2"]],"a":[]}}'
+    )
+    assert (short.bids, short.asks) == (((Decimal(1), Decimal(2)),), ())
     unit = b'{"ask_price":3,"bid_price":2,"ask_size":0.5,"bid_size":1.5}'
-    units = read_ladder(UPBIT, "orderbook", b'{"type":"orderbook","code":"KRW-BTC","timestamp":1,"orderbook_units":[%b]}' % unit)
-    assert units is not None
-    assert (units.bids, units.asks) == ([(2.0, 1.5)], [(3.0, 0.5)])
+    units = read(UPBIT, "orderbook", b'{"type":"orderbook","code":"KRW-BTC","timestamp":1,"orderbook_units":[%b]}' % unit)
+    assert (units.bids, units.asks) == (((Decimal(2), Decimal("1.5")),), ((Decimal(3), Decimal("0.5")),))
     assert UPBIT.compact is not None
-    brief = read_ladder(UPBIT.compact, "orderbook", b'{"ty":"orderbook","cd":"KRW-BTC","tms":1,"obu":[{"ap":3,"bp":2,"as":0.5,"bs":1.5}]}')
-    assert brief == units
+    brief = read(UPBIT.compact, "orderbook", b'{"ty":"orderbook","cd":"KRW-BTC","tms":1,"obu":[{"ap":3,"bp":2,"as":0.5,"bs":1.5}]}')
+    assert (brief.bids, brief.asks) == (units.bids, units.asks)
 
 
 @given(some.one_of(some.binary(max_size=60), some.recursive(
     some.none() | some.text(max_size=4) | some.floats(allow_nan=False), lambda inner: some.lists(inner, max_size=3)
     | some.dictionaries(some.sampled_from(["data", "bids", "asks", "b", "a", "orderbook_units", "obu", "bp", "x"]), inner, max_size=4), max_leaves=12,
 ).map(msgspec.json.encode)))  # fmt: skip
-def test_garbage_is_no_ladder_and_no_fault(frame: bytes) -> None:
+def test_garbage_is_no_fault(frame: bytes) -> None:
     for spec in (*VENUES.values(), UPBIT.compact):
         assert spec is not None
         for whole in (frame, b'{"stream":"a@depth20","data":%b}' % frame):
-            read_ladder(spec, spec.channels[DataType.ORDERBOOK], whole)
+            read_payload(spec, spec.channels[DataType.ORDERBOOK], whole)
 
 
 # -- today -----------------------------------------------------------------------------------------------------------
-
-
-def test_a_strip_says_what_was_recorded() -> None:
-    start = day_start_ns("2026-11-20")
-    quarter = DAY_NS // BUCKETS
-    live = [(start + quarter, start + 3 * quarter + quarter // 2)]
-    covered = [(start + quarter, start + 2 * quarter + quarter // 4), (start + 3 * quarter, start + 3 * quarter + quarter // 2)]
-    assert strip(live, covered, start) == ".=2=" + "." * 92
 
 
 def test_completeness_follows_the_ledger(tmp_path: Path) -> None:
@@ -101,6 +99,13 @@ def test_completeness_follows_the_ledger(tmp_path: Path) -> None:
     changed = today.look(meta.streams, start + 5 * MINUTE_NS)
     assert list(changed) == [0]
     assert (changed[0].coverage, changed[0].gaps) == (0.75, [(gap.from_ns, gap.to_ns, "disconnect", None)])
+    day = today.fresh_days()[0]
+    assert (day.strip, day.coverage, day.missed, day.uncounted) == ("r1m1r2", 0.75, 0, 1)
+    assert today.fresh_days() == {}
+    assert (today.totals.today, today.totals.day, today.totals.uncounted) == (0.75, 0.75, 1)
+    (cut,) = today.incidents(meta.streams, start + 5 * MINUTE_NS)
+    assert (cut.from_ns, cut.to_ns, cut.reason, cut.venue) == (gap.from_ns, gap.to_ns, "disconnect", "binance")
+    assert today.incidents(meta.streams, start + MINUTE_NS) == [], "it was not over then"
     assert today.look(meta.streams, start + DAY_NS + MINUTE_NS)[0].coverage is None, "another day"
 
 

@@ -113,7 +113,7 @@ async def test_the_socket_brings_everything(stage: Stage, served: Served) -> Non
     hello = next(message for message in messages if message["k"] == "hello")
     assert [row[0] for row in hello["meta"]["streams"]] == [row.name for row in stage.meta.streams]
     whole = next(message for message in messages if message["k"] == "news")
-    assert {"connections", "venues", "process", "recent", "logs", "today", "totals"} <= set(whole)
+    assert {"connections", "venues", "process", "incidents", "log", "strips", "days", "usual", "now", "totals"} <= set(whole)
     assert whole["rows"]["at"] == 0
     assert len(whole["rows"]["rec"]) == len(stage.meta.streams)
     records = [message["totals"]["records"] for message in messages if message["k"] == "news"]
@@ -123,7 +123,7 @@ async def test_the_socket_brings_everything(stage: Stage, served: Served) -> Non
 
 async def test_a_chosen_book_is_brought_and_the_recorder_told(stage: Stage, served: Served) -> None:
     async with aiohttp.ClientSession() as session, session.ws_connect(f"{served.url}/ws/dashboard") as link:
-        await link.send_json({"select": "binance:sym000usdt@depth20@100ms"})
+        await link.send_json({"select": "binance:SYM000USDT"})
         books: list[dict[str, Any]] = []
         while not books:
             books = [message for message in json.loads((await link.receive()).data) if message["k"] == "book"]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import msgspec
+import numpy
 import pytest
 
 from hoga.core.times import SECOND_NS
 from hoga.dashboard.snapshot import ConnectionRow, Snapshot, StreamFlag
-from hoga.dashboard.watch import HISTORY_S, Watch
+from hoga.dashboard.watch import Watch
 from tests.dashboard.stage import STARTED_NS, make_meta, make_snapshot, with_rows
 
 META = make_meta(2)
@@ -19,7 +20,7 @@ def at(tick: int, **changes: object) -> Snapshot:
 
 def fed(watch: Watch, ticks: range) -> None:
     for tick in ticks:
-        watch.feed(at(tick), pid=1, mono_s=tick / 10, hardware=None)
+        watch.feed(at(tick), pid=1, mono_s=tick / 10)
 
 
 def test_rates_are_of_the_last_two_seconds() -> None:
@@ -35,11 +36,11 @@ def test_a_stream_is_quiet_after_fifteen_intervals() -> None:
     last = at(199).rows.newest_ns
     for tick in range(200, 230):
         held = [last[0], *at(tick).rows.newest_ns[1:]]
-        watch.feed(at(tick, newest_ns=held), pid=1, mono_s=tick / 10, hardware=None)
+        watch.feed(at(tick, newest_ns=held), pid=1, mono_s=tick / 10)
     assert watch.quiet_s[0] == pytest.approx(3.0, abs=0.15)
     assert not watch.quiet_s[1:].any()
     assert watch.states(at(229))[0] & StreamFlag.SILENT
-    watch.feed(at(230), pid=1, mono_s=23.0, hardware=None)
+    watch.feed(at(230), pid=1, mono_s=23.0)
     assert not watch.quiet_s.any()
 
 
@@ -49,18 +50,18 @@ def test_trades_may_pause_for_longer_than_books() -> None:
     last = at(199).rows.newest_ns
     for tick in range(200, 480):
         newest = [at(tick).rows.newest_ns[0], last[1], *at(tick).rows.newest_ns[2:]]
-        watch.feed(at(tick, newest_ns=newest), pid=1, mono_s=tick / 10, hardware=None)
+        watch.feed(at(tick, newest_ns=newest), pid=1, mono_s=tick / 10)
     assert not watch.quiet_s.any()
 
 
 def test_a_slow_book_is_quiet_after_fifteen_of_its_intervals() -> None:
     watch = Watch()
     for tick in range(1, 600):
-        watch.feed(at(tick, received=[tick // 10, tick, tick, tick]), pid=1, mono_s=tick / 10, hardware=None)
+        watch.feed(at(tick, received=[tick // 10, tick, tick, tick]), pid=1, mono_s=tick / 10)
     last = at(599).rows.newest_ns[0]
     for tick in range(600, 800):
         newest = [last, *at(tick).rows.newest_ns[1:]]
-        watch.feed(at(tick, received=[59, tick, tick, tick], newest_ns=newest), pid=1, mono_s=tick / 10, hardware=None)
+        watch.feed(at(tick, received=[59, tick, tick, tick], newest_ns=newest), pid=1, mono_s=tick / 10)
         assert bool(watch.quiet_s[0]) is (tick - 599 > 152) or 145 < tick - 599 < 165
 
 
@@ -70,7 +71,7 @@ def paused(watch: Watch, ticks: range, *, every: int) -> None:
         last = tick - tick % every
         newest = [at(tick).rows.newest_ns[0], at(last).rows.newest_ns[1], *at(tick).rows.newest_ns[2:]]
         received = [tick, tick // every, tick, tick]
-        watch.feed(at(tick, newest_ns=newest, received=received), pid=1, mono_s=tick / 10, hardware=None)
+        watch.feed(at(tick, newest_ns=newest, received=received), pid=1, mono_s=tick / 10)
 
 
 @pytest.mark.parametrize("every, seconds", [(1, 5.0), (20, 60.0)])
@@ -83,7 +84,7 @@ def test_trades_are_judged_by_their_own_pauses(every: int, seconds: float) -> No
     for tick in range(1_200, 2_400):
         newest = [at(tick).rows.newest_ns[0], last, *at(tick).rows.newest_ns[2:]]
         received = [tick, 1_199 // every, tick, tick]
-        watch.feed(at(tick, newest_ns=newest, received=received), pid=1, mono_s=tick / 10, hardware=None)
+        watch.feed(at(tick, newest_ns=newest, received=received), pid=1, mono_s=tick / 10)
         if watch.quiet_s[1]:
             quiet_after = (tick - 1_199) / 10
             break
@@ -96,29 +97,34 @@ def test_a_stream_that_rarely_speaks_is_not_quiet() -> None:
     for tick in range(1, 600):
         rare = tick // 50
         snapshot = at(tick, received=[rare, tick, tick, tick], newest_ns=[STARTED_NS + rare * 5 * SECOND_NS, *at(tick).rows.newest_ns[1:]])
-        watch.feed(snapshot, pid=1, mono_s=tick / 10, hardware=None)
+        watch.feed(snapshot, pid=1, mono_s=tick / 10)
         assert not watch.quiet_s[0]
 
 
-def test_history_is_bounded_and_in_order() -> None:
+def test_a_usual_rate_is_known_after_a_minute_and_a_silence_is_no_part_of_it() -> None:
     watch = Watch()
-    for second in range(HISTORY_S + 50):
-        watch.feed(at(second * 10 + 1), pid=1, mono_s=float(second), hardware=None)
-    history = watch.history()
-    assert {len(curve) for curve in history.values()} == {HISTORY_S}
-    assert history["t"] == sorted(history["t"])
-    own = watch.stream_history(0, 0)
-    assert len(own["t"]) == len(own["rate"]) == len(own["median"]) == HISTORY_S
-    assert own["t"] == history["t"]
-    assert own["median"][-1] == 12.5
+    fed(watch, range(1, 300))
+    assert numpy.isnan(watch.usual).all()
+    fed(watch, range(300, 700))
+    assert watch.usual.tolist() == pytest.approx([10.0] * 4, rel=0.05)
+    last = at(699)
+    for tick in range(700, 1_500):
+        held = at(
+            tick,
+            received=[last.rows.received[0], *at(tick).rows.received[1:]],
+            newest_ns=[last.rows.newest_ns[0], *at(tick).rows.newest_ns[1:]],
+        )
+        watch.feed(held, pid=1, mono_s=tick / 10)
+    assert watch.rates[0] == 0.0
+    assert watch.usual.tolist() == pytest.approx([10.0] * 4, rel=0.05)
 
 
 def test_another_run_begins_anew() -> None:
     watch = Watch()
-    assert watch.feed(at(1), pid=1, mono_s=0.1, hardware=None)
-    assert not watch.feed(at(2), pid=1, mono_s=0.2, hardware=None)
+    assert watch.feed(at(1), pid=1, mono_s=0.1)
+    assert not watch.feed(at(2), pid=1, mono_s=0.2)
     larger = make_snapshot(make_meta(5), ticks=1)
-    assert watch.feed(larger, pid=2, mono_s=0.3, hardware=None)
+    assert watch.feed(larger, pid=2, mono_s=0.3)
     assert len(watch.rates) == 10
 
 
@@ -129,6 +135,6 @@ def test_health_of_a_connection() -> None:
     assert (watch.health(row, [0, 1]).score, watch.health(row, [0, 1]).rate) == (100, pytest.approx(20.0))
     down: ConnectionRow = msgspec.structs.replace(row, state="reconnecting", failures=1, reconnects=2)
     snapshot = msgspec.structs.replace(at(50), connections=[down])
-    watch.feed(snapshot, pid=1, mono_s=5.0, hardware=None)
+    watch.feed(snapshot, pid=1, mono_s=5.0)
     found = watch.health(down, [0, 1])
     assert (found.score, found.per_hour) == (0, 2)

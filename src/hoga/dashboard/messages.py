@@ -101,7 +101,7 @@ def totals_part(
     snapshot: Snapshot, watch: Watch, states: list[int], *, latency: Latency, today: DayTotals, incidents: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """The run in a few numbers. `incidents`: the rows that viewers are shown."""
-    rows, latest = snapshot.rows, watch.latest()
+    rows = snapshot.rows
     midnight = snapshot.now_ns // 86_400_000_000_000 * 86_400_000.0
     of_today = [row for row in incidents if row["open"] or row["to"] >= midnight]
     return {
@@ -113,8 +113,6 @@ def totals_part(
         "rate": round(float(watch.rates.sum()), 1) if watch.paced else None,
         "live": states.count(0),
         "streams": len(rows.received),
-        "median": latest.get("median"),
-        "p99_max": latest.get("p99"),
         "p50": latency.p50,
         "p99": latency.p99,
         "worst": latency.worst,

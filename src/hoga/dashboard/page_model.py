@@ -23,7 +23,6 @@ from hoga.dashboard.fanout import Fanout, Frames
 from hoga.dashboard.hardware import HardwareMonitor
 from hoga.dashboard.incident_list import IncidentList
 from hoga.dashboard.judge import RunHealth, Verdict, judge, sentence
-from hoga.dashboard.ladder import read_ladder
 from hoga.dashboard.latency import Latency
 from hoga.dashboard.looking import Looking
 from hoga.dashboard.messages import (
@@ -46,7 +45,6 @@ from hoga.dashboard.watch import ConnectionHealth, Watch
 from hoga.quality.incidents import Incident
 from hoga.quality.limits import STALE_INTERVALS, STALE_MIN_S
 from hoga.runtime.logs import get_log
-from hoga.venues.registry import VENUES
 
 __all__ = ["PageModel"]
 
@@ -60,9 +58,7 @@ _USUAL_S = 10.0
 _KEEP_S = 60.0
 _STATUS_S = 0.5
 _STATUS_BYTES = 16_384
-_LINES = 60
 _RANGE = "15m"
-_ASKED_MAX = 24
 _NEW_RUN_NS = 30 * SECOND_NS
 
 _encode = msgspec.json.Encoder().encode
@@ -89,8 +85,6 @@ class PageModel:
         self._written_s = 0.0
         self._monitor: HardwareMonitor | None = None
         self._today = Today()
-        self._strips: dict[int, tuple[float | None, str, float | None]] = {}
-        self._strips_fresh = False
         self._next_today = 0.0
         self._part = 0
         self._slow_s = 0.0
@@ -165,15 +159,13 @@ class PageModel:
 
     async def _look_at_ledgers(self, snapshot: Snapshot) -> None:
         run = self.watch.run
-        changed = await asyncio.to_thread(self._today.look, snapshot.meta.streams, time_ns())
+        await asyncio.to_thread(self._today.look, snapshot.meta.streams, time_ns())
         recent = snapshot.happened.recent
         until_ns = min(snapshot.meta.started_ns, recent[0].from_ns) if recent else snapshot.meta.started_ns
         before = await asyncio.to_thread(self._today.incidents, snapshot.meta.streams, until_ns)
         if self.watch.run != run:
             return  # another run began meanwhile: its streams have other places
         self._before = before
-        self._strips.update({at: (each.coverage, each.strip, each.proven) for at, each in changed.items()})
-        self._strips_fresh = self._strips_fresh or bool(changed)
         days = self._today.fresh_days()
         self._days.update(days)
         self._days_fresh.update(days)
@@ -230,7 +222,7 @@ class PageModel:
             self.page = PageState.VERSION
             return
         self.snapshot, self._turn, self._pid, self._written_s = snapshot, turn, pid, written_s
-        if self.watch.feed(snapshot, pid=pid, mono_s=written_s, hardware=self.hardware):
+        if self.watch.feed(snapshot, pid=pid, mono_s=written_s):
             self._begin(snapshot)
         self._is_new_second = self._curves.feed(snapshot, self.watch, self.hardware)
         self._looking.feed(snapshot, shown=self.fanout.shown())
@@ -241,7 +233,7 @@ class PageModel:
     def _begin(self, snapshot: Snapshot) -> None:
         """Another run: its streams have other places."""
         self._greeting = True
-        for known in (self._strips, self._days, self._days_fresh):
+        for known in (self._days, self._days_fresh):
             known.clear()
         self._today.begin()
         self._next_today = 0.0
@@ -310,14 +302,13 @@ class PageModel:
             "now": now_ns // MS_NS,
             "interval": self.config.interval_s,
             "meta": None if snapshot is None else meta_part(snapshot.meta),
-            "history": self.watch.history(),
             "histories": [self._curves.history(_RANGE, "", now_ns)],
         }
         return b"[" + _encode(hello) + b"]"
 
     def choose(self, choice: str) -> str:
-        """What is looked at when a viewer says `choice`: a stream or an instrument as it is called, "" when there is no such one."""
-        return choice if self.place(choice) is not None or self.instrument(choice) is not None else ""
+        """What is looked at when a viewer says `choice`: an instrument as it is called, "" when there is no such one."""
+        return choice if self.instrument(choice) is not None else ""
 
     def answer(self, choice: str, span: str, *, run: bool, chosen: bool) -> bytes | None:
         """The frame for a viewer of `choice` that has just `chosen` it, or asked for a range of curves (`span`), also those of the whole
@@ -330,35 +321,10 @@ class PageModel:
         elif at is not None:
             parts.append(_encode(instrument_part(self.snapshot, choice, at, self._today.known)))
             parts += [self._looking.depth(choice, now_ns), self._looking.trades(choice, now_ns, whole=True), self._looking.book(choice)]
-        elif (stream := self.stream(choice)) is not None:
-            parts.append(stream)
         if span:
             asked = [*([""] if run or at is None else []), *([choice] if at is not None else [])]
             parts += [_encode(self._curves.history(span, of, now_ns)) for of in asked]
         return b"[" + b",".join(part for part in parts if part) + b"]" if parts else None
-
-    def stream(self, choice: str) -> bytes | None:
-        """The `stream` message for a choice (`venue:stream`), None when there is no such stream."""
-        at = self.place(choice)
-        if at is None or self.snapshot is None:
-            return None
-        today = self._today.of(at)
-        message = {
-            "k": "stream",
-            "choice": choice,
-            "history": self.watch.stream_history(at, self.snapshot.meta.streams[at].symbol_at),
-            "gaps": [[start / 1e6, end / 1e6, reason, missed] for start, end, reason, missed in today.gaps] if today else [],
-            "coverage": today.coverage if today else None,
-            "strip": today.strip if today else "",
-            "proven": today.proven if today else None,
-        }
-        return _encode(message)
-
-    def place(self, choice: str) -> int | None:
-        """The place of a stream."""
-        venue, _, name = choice.partition(":")
-        rows = self.snapshot.meta.streams if self.snapshot else []
-        return next((at for at, row in enumerate(rows) if row.name == name and row.venue == venue), None)
 
     def instrument(self, choice: str) -> int | None:
         """The place of an instrument."""
@@ -385,20 +351,17 @@ class PageModel:
         news["rows"] = rows_part(snapshot, self.watch, self.states, self._part * _SLICE, min(count, (self._part + 1) * _SLICE))
         if slow:
             news.update(self._slow)
-            news.update(self._fresh_parts(snapshot))
+            news.update(self._fresh_parts())
         return news
 
-    def _fresh_parts(self, snapshot: Snapshot) -> dict[str, Any]:
+    def _fresh_parts(self) -> dict[str, Any]:
         """What is told only when it changed."""
         parts: dict[str, Any] = {}
         if self._is_new_second:
             parts["now"] = self._curves.point()
         if self._logs_fresh:
             self._logs_fresh = False
-            parts |= {"logs": snapshot.logs.lines[-_LINES:], "log": self._log_tail.told()}
-        if self._strips_fresh:
-            self._strips_fresh = False
-            parts["today"] = self._strips
+            parts["log"] = self._log_tail.told()
         if self._incidents_fresh:
             self._incidents_fresh = False
             parts["incidents"] = self._incidents
@@ -418,9 +381,7 @@ class PageModel:
             self._slow = self._slow or self._slow_parts()
             news.update(self._slow)
             news["rows"] = rows_part(self.snapshot, self.watch, self.states, 0, len(self.snapshot.meta.streams))
-            news["logs"] = self.snapshot.logs.lines[-_LINES:]
             news["log"] = self._log_tail.told()
-            news["today"] = self._strips
             news["incidents"] = self._incidents
             news["usual"] = usual_part(self.watch)
             news["now"] = self._curves.point()
@@ -440,15 +401,12 @@ class PageModel:
         if snapshot is None:
             return {}
         return {
-            "point": self.watch.latest(),
             "connections": connections_part(snapshot.connections, self.health()),
             "venues": snapshot.venues,
             "process": snapshot.process,
             "hub": snapshot.hub,
             "hardware": self.hardware,
             "collectors": None,
-            "recent": [[row.stream, row.from_ns / 1e6, row.to_ns / 1e6, row.reason, row.missed] for row in snapshot.gaps[-50:]],
-            "happened": [_incident(each) for each in snapshot.happened.recent[-50:]],
             "viewers": len(self.fanout.viewers),
         }
 
@@ -456,26 +414,11 @@ class PageModel:
         """What only those are told who look at `choice`."""
         if not choice:
             return b""
-        if self.instrument(choice) is None:
-            return self._book(choice)
         parts = [self._looking.book(choice), self._looking.trades(choice, time_ns(), whole=whole)]
         if slow and self.snapshot is not None:
             own = self._curves.own(choice, self.snapshot.rows.queue)
             parts.append(b"" if own is None else _encode(own))
         return b",".join(part for part in parts if part)
-
-    def _book(self, choice: str) -> bytes:
-        """The `book` message for those who look at `choice`; empty when there is nothing to show."""
-        at = self.place(choice) if choice else None
-        if at is None or self.snapshot is None:
-            return b""
-        row = self.snapshot.meta.streams[at]
-        for book in self.snapshot.books:
-            if book.stream == at and book.frame:
-                ladder = read_ladder(VENUES[row.venue], row.channel, book.frame)
-                if ladder is not None:
-                    return _encode({"k": "book", "choice": choice, "t": book.recv_ns / 1e6, "bids": ladder.bids, "asks": ladder.asks})
-        return b""
 
     # -- for monitors -----------------------------------------------------------------------------------------------
 
@@ -523,9 +466,7 @@ class PageModel:
 
     def _books(self) -> list[str]:
         """Whose books and trades the recorder is asked for."""
-        choices = self.fanout.choices()
-        wanted = self._looking.want(choices, monotonic())
-        return list(dict.fromkeys([*wanted, *(choice for choice in choices if self.instrument(choice) is None)]))[:_ASKED_MAX]
+        return self._looking.want(self.fanout.choices(), monotonic())
 
     def tell_status_now(self) -> None:
         """The same, at once: something changed that somebody waits for."""
@@ -543,8 +484,3 @@ class PageModel:
         self._reader.close()
         if self.trader is not None:
             self.trader.close()
-
-
-def _incident(incident: Incident) -> dict[str, Any]:
-    """As it is, with what is left out by default: a page has no defaults."""
-    return msgspec.structs.asdict(incident)

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from hoga.archive.form.calendar import strip
 from hoga.archive.form.ledger import GapEntry, LiveEntry, decode_entry
 from hoga.archive.form.proof import proof_of
 from hoga.archive.form.seriesday import SeriesDay
@@ -33,11 +32,10 @@ class Completeness(msgspec.Struct, frozen=True):
     """One series' day so far. `coverage`: of the time since it was first recorded today, None before anything was sealed. `proven`: how
     much of that time ids prove, the series' own or those of one beside it.
 
-    `strip`: one sign per quarter of an hour, see `archive.form.calendar`. `gaps`: the newest (from ns, to ns, reason, missed).
+    `gaps`: the newest (from ns, to ns, reason, missed).
     """
 
     coverage: float | None
-    strip: str
     gaps: list[tuple[int, int, str, int | None]]
     proven: float | None = None
 
@@ -206,7 +204,7 @@ def _complete(series: _Series, prover: _Series | None, day: str, now_ns: int) ->
         coverage = round(covered_ns(covered) / since, 6)
         proven = covered_ns(without(covered, without(covered, proving))) * 1_000_000 // since / 1_000_000
     shown = [(gap.from_ns, gap.to_ns, str(gap.reason), gap.missed) for gap in gaps[-_GAPS_SHOWN:]]
-    return Completeness(coverage, strip(live, covered, start, proving), shown, proven)
+    return Completeness(coverage, shown, proven)
 
 
 def _account(series: _Series, start_ns: int) -> _Account:

@@ -1,31 +1,23 @@
-"""dashboard.watch: what a series of snapshots tells that a single one does not: rates, silence, reconnects, history.
+"""dashboard.watch: what a series of snapshots tells that a single one does not: rates, usual rates, silence, reconnects.
 
-Fed with snapshots in order; keeps fifteen minutes at one sample a second, in arrays of fixed size. Reads no clock:
-`mono_s` is the monotonic time at which a snapshot was written.
+Fed with snapshots in order. Reads no clock: `mono_s` is the monotonic time at which a snapshot was written. What is kept over time is in
+`dashboard.curves`.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
 
 import msgspec
 import numpy
 from numpy.typing import NDArray
 
-from hoga.dashboard.snapshot import ConnectionRow, Hardware, Snapshot, StreamFlag
+from hoga.dashboard.snapshot import ConnectionRow, Snapshot, StreamFlag
 from hoga.hub.states import UP
 from hoga.quality.health import connection_health, is_silent
 from hoga.quality.limits import BOOK_PATIENCE, NEW_TRADE_PATIENCE, TRADE_PATIENCE
 
-__all__ = ["HISTORY_S", "SERIES", "ConnectionHealth", "Watch"]
-
-HISTORY_S = 900
-SERIES = (
-    "rate", "median", "p99", "tick", "queue", "gaps", "lag", "gc", "fsync", "cpu", "collector", "memory", "net_in", "net_out",
-)  # fmt: skip
-"""The curves of the whole run: frames/s; median and p99 latency, ms; receipt → disk p99, ms; records waiting; gaps in all;
-event-loop lag and GC pause, ms; fsync, ms; processor and collector, %; memory, %; network, bytes/s."""
+__all__ = ["ConnectionHealth", "Watch"]
 
 _RATE_S = 2.0
 _PACED_S = 0.2
@@ -35,8 +27,6 @@ _FORGET = 0.999
 _LEARN_S = 5.0
 _HOUR_S = 3600.0
 _USUAL_S = 3600.0
-_DRAWN_MAX = 65_504.0
-"""The largest number of 16 bits. Curves of single streams have three digits and half the memory (5 MB less for 1,500)."""
 
 Floats = NDArray[numpy.float64]
 
@@ -60,8 +50,6 @@ class Watch:
 
     def __init__(self) -> None:
         self.run: tuple[int, int] = (0, 0)
-        self.times: deque[float] = deque(maxlen=HISTORY_S)
-        self.curves: dict[str, deque[float | None]] = {name: deque(maxlen=HISTORY_S) for name in SERIES}
         self._begin(0, 0)
 
     def _begin(self, streams: int, symbols: int) -> None:
@@ -72,10 +60,6 @@ class Watch:
         self.flush_ms: Floats = numpy.full(streams, numpy.nan)
         self.quiet_s: Floats = numpy.zeros(streams)
         self._pace: Floats = numpy.zeros(streams)
-        self._history: NDArray[numpy.float16] = numpy.full((HISTORY_S, streams), numpy.nan, dtype=numpy.float16)
-        self._medians: NDArray[numpy.float16] = numpy.full((HISTORY_S, symbols), numpy.nan, dtype=numpy.float16)
-        self._at = 0
-        self._own_times: deque[float] = deque(maxlen=HISTORY_S)
         self._reconnects: dict[str, tuple[int, deque[float]]] = {}
         self._lanes: NDArray[numpy.int64] = numpy.zeros(streams, dtype=numpy.int64)
         self._steady: NDArray[numpy.bool_] = numpy.zeros(streams, dtype=bool)
@@ -87,7 +71,7 @@ class Watch:
         self._usual: Floats = numpy.zeros(streams)
         self._usual_s: Floats = numpy.zeros(streams)
 
-    def feed(self, snapshot: Snapshot, *, pid: int, mono_s: float, hardware: Hardware | None) -> bool:
+    def feed(self, snapshot: Snapshot, *, pid: int, mono_s: float) -> bool:
         """Take a snapshot. Returns whether a new run began with it."""
         fresh = (pid, snapshot.meta.started_ns) != self.run or len(snapshot.meta.streams) != len(self.rates)
         if fresh:
@@ -104,7 +88,6 @@ class Watch:
             self._last_second = mono_s
             self._learn(snapshot, mono_s)
             self._count_reconnects(snapshot.connections, mono_s)
-            self._remember(snapshot, hardware)
         return fresh
 
     @property
@@ -193,66 +176,8 @@ class Watch:
         score = connection_health(connected=up, live=1.0 - quiet, reconnects=per_hour)
         return ConnectionHealth(round(rate, 1), per_hour, round(score * 100))
 
-    # -- history ------------------------------------------------------------------------------------------------------
-
-    def _remember(self, snapshot: Snapshot, hardware: Hardware | None) -> None:
-        self.times.append(round(snapshot.now_ns / 1e9, 1))
-        for name, value in self._now(snapshot, hardware).items():
-            self.curves[name].append(value)
-        at = self._at % HISTORY_S
-        self._history[at] = numpy.minimum(self.rates, _DRAWN_MAX)
-        self._medians[at] = [numpy.nan if value is None else min(value, _DRAWN_MAX) for value in snapshot.rows.median_ms]
-        self._own_times.append(self.times[-1])
-        self._at += 1
-
-    def _now(self, snapshot: Snapshot, hardware: Hardware | None) -> dict[str, float | None]:
-        rows, process = snapshot.rows, snapshot.process
-        medians = sorted(value for value in rows.median_ms if value is not None)
-        ticks = [venue.tick_ms[1] for venue in snapshot.venues if venue.tick_ms]
-        values: dict[str, float | None] = {
-            "rate": float(self.rates.sum()),
-            "median": medians[len(medians) // 2] if medians else None,
-            "p99": max((value for value in rows.p99_ms if value is not None), default=None),
-            "tick": max(ticks, default=None),
-            "queue": sum(rows.queue),
-            "gaps": sum(rows.gaps),
-            "lag": process.loop_lag_max_ms,
-            "gc": process.gc_pause_max_ms,
-            "fsync": max((venue.fsync_ms for venue in snapshot.venues), default=None),
-            "cpu": hardware.cpu_percent if hardware else None,
-            "collector": hardware.collector_cpu if hardware else None,
-            "memory": hardware.memory_percent if hardware else None,
-            "net_in": hardware.net_in if hardware else None,
-            "net_out": hardware.net_out if hardware else None,
-        }
-        return {name: None if value is None else round(value, 2) for name, value in values.items()}
-
-    def latest(self) -> dict[str, Any]:
-        """The newest sample of every curve, with its time; empty before the first."""
-        if not self.times:
-            return {}
-        return {"t": self.times[-1], **{name: curve[-1] for name, curve in self.curves.items()}}
-
-    def history(self) -> dict[str, Any]:
-        """All curves: `t` in seconds, oldest first."""
-        return {"t": list(self.times), **{name: list(curve) for name, curve in self.curves.items()}}
-
-    def stream_history(self, at: int, symbol_at: int) -> dict[str, Any]:
-        """The curves of one stream: its rate and its symbol's median latency."""
-        count = len(self._own_times)
-        order = [(self._at - count + step) % HISTORY_S for step in range(count)]
-        return {
-            "t": list(self._own_times),
-            "rate": _plain(self._history[order, at]),
-            "median": _plain(self._medians[order, symbol_at]),
-        }
-
     def states(self, snapshot: Snapshot) -> list[int]:
         """Per stream its `StreamFlag`s, with silence as it is judged here."""
         quiet = numpy.where(self.quiet_s > 0, int(StreamFlag.SILENT), 0)
         states: list[int] = (numpy.array(snapshot.rows.flags, dtype=numpy.int64) | quiet).tolist()
         return states
-
-
-def _plain(values: NDArray[numpy.float16]) -> list[float | None]:
-    return [None if numpy.isnan(value) else round(float(value), 2) for value in values]

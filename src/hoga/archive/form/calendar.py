@@ -5,7 +5,7 @@ down, those of what is missing up.
 
     pieces_of    the time as pieces, each with its state and, where something is missing or in doubt, the reason
     shares_of    how large the three are
-    strip        a day in `BUCKETS` signs, minutes_of in 1,440: for pictures
+    minutes_of   a day in 1,440 signs, for pictures
 """
 
 from __future__ import annotations
@@ -18,12 +18,11 @@ from typing import NamedTuple
 import msgspec
 
 from hoga.archive.form.audit import Flaw
-from hoga.archive.form.spans import Span, clipped, covered_ns, without
+from hoga.archive.form.spans import Span, clipped, without
 from hoga.core.ledger import Gap
 from hoga.core.times import DAY_NS, MINUTE_NS
 
 __all__ = [
-    "BUCKETS",
     "NOT_RECORDED",
     "TO_COME",
     "Piece",
@@ -34,11 +33,8 @@ __all__ = [
     "pieces_of",
     "runs_of",
     "shares_of",
-    "strip",
 ]
 
-BUCKETS = 96
-"""A quarter of an hour each."""
 NOT_RECORDED = "not-recorded"
 """Nobody was recording the series, and no gap says why."""
 TO_COME = "to-come"
@@ -128,25 +124,6 @@ def shares_of(pieces: Iterable[Piece], whole_ns: int = DAY_NS) -> Shares:
         missing=(whole - proven - unprovable) / _MICRO,
         reasons={reason: _up(span, whole_ns) / _MICRO for reason, span in sorted(reasons.items())},
     )
-
-
-def strip(live: Iterable[Span], covered: Iterable[Span], start_ns: int, proving: Iterable[Span] | None = None) -> str:
-    """The day from `start_ns` in `BUCKETS` signs: `.` not recorded (yet), `=` complete where it was recorded, `-` the same, but as far as
-    anybody can know (`proving`, where it is given, does not prove all of it), `0`…`9` so many tenths of it."""
-    width = DAY_NS // BUCKETS
-    wanted, had = list(live), list(covered)
-    unproven = [] if proving is None else without(had, proving)
-    signs = []
-    for number in range(BUCKETS):
-        window = (start_ns + number * width, start_ns + (number + 1) * width)
-        want, got = covered_ns(clipped(wanted, window)), covered_ns(clipped(had, window))
-        if not want:
-            signs.append(".")
-        elif got < want:
-            signs.append(str(min(9, got * 10 // want)))
-        else:
-            signs.append("-" if clipped(unproven, window) else "=")
-    return "".join(signs)
 
 
 def minutes_of(pieces: Iterable[Piece], window: Span) -> str:
