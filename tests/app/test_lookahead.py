@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -131,11 +132,54 @@ def test_one_that_has_read_the_recording_before_it_begins_is_named(where: str, r
     assert named == {("the recording itself", f"mine.py:{number}")}
 
 
+BELOW = f"""import ctypes, glob
+{HEAD}
+    def wants(self, book):
+        return self.books % 80 == 0
+
+
+def below(path):
+    libc = ctypes.CDLL(None)
+    libc.fopen.restype = ctypes.c_void_p
+    libc.fread.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_size_t, ctypes.c_void_p]
+    libc.fclose.argtypes = [ctypes.c_void_p]
+    file = libc.fopen(path.encode(), b"r")
+    data = ctypes.create_string_buffer(4096)
+    libc.fread(data, 1, 4096, file)
+    libc.fclose(file)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what is read below Python")
+@pytest.mark.parametrize("hook", ["setup", "on_start", "the file"])
+def test_one_that_reads_the_recording_below_python_is_named(hook: str, recorded: Path, tmp_path: Path) -> None:
+    path = next(each for each in sorted(recorded.rglob("*")) if each.is_file() and each.suffix in (".zip", ".zst"))
+    call = f"below({str(path)!r})"
+    text = BELOW + (f"\n\n{call}\n" if hook == "the file" else f"\n\nMine.{hook} = lambda self, *m: {call}\n")
+    found = check(recorded, tmp_path, text)
+    assert not found.ok
+    assert [(each.what, each.hook, each.where) for each in found.uses] == [("the recording itself", hook, "mine.py")]
+    assert path.name in found.uses[0].call
+    assert not any("inotify" in each for each in found.blind)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what is read below Python")
+@pytest.mark.parametrize(("hook", "ok"), [("setup", True), ("on_start", False)])
+def test_what_is_read_below_python_elsewhere_is_told_and_in_a_hook_it_counts(hook: str, ok: bool, recorded: Path, tmp_path: Path) -> None:
+    other = tmp_path / "model.bin"
+    other.write_bytes(b"x" * 9_000)
+    found = check(recorded, tmp_path, BELOW + f"\n\nMine.{hook} = lambda self, *m: below({str(other)!r})\n")
+    assert found.ok is ok
+    assert [(each.what, each.hook) for each in found.uses] == [("files", hook)]
+    assert "below Python" in found.uses[0].call
+
+
 def test_the_command_tells_what_it_found(recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     honest = ["trade", str(strategy(tmp_path)), "--mode", "backtest", "--data", str(recorded), "--check-lookahead"]
     assert main(honest) == 0
     said = capsys.readouterr().out
     assert "run again, the same span: " in said
+    assert "not seen: a copy of the recording elsewhere" in said
     assert "each was made by what it had seen" in said
     (tmp_path / "clock.py").write_text(f"{HEAD}\n    def wants(self, book):\n        return time.time_ns() % 2\n")
     assert main(["trade", f"{tmp_path}/clock.py", "--mode", "backtest", "--data", str(recorded), "--check-lookahead", "--json"]) == 1

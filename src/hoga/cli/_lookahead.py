@@ -59,6 +59,8 @@ def run_lookahead(
 def _show(found: Check) -> None:
     for each in found.uses:
         print_text(f"it uses {each}")
+    for blind in found.blind:
+        print_text(f"not seen: {blind}")
     _tell("run again, the same span", found.again)
     for piece in found.pieces:
         _tell(f"run up to {piece.end}", piece)

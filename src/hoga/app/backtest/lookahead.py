@@ -15,8 +15,10 @@ from pathlib import Path
 
 import msgspec
 
-from hoga.app.backtest.probing import Probe, Reads, Use
+from hoga.app.backtest.below import Below
+from hoga.app.backtest.probing import THE_FILE, Beneath, Probe, Reads, Use
 from hoga.app.backtest.run import BacktestPlan, BacktestRun, feed_of
+from hoga.app.trader.strategies import around_files
 from hoga.core.times import iso_of
 from hoga.trading.proof import Comparison, Difference, Place, Said, said_of
 
@@ -49,7 +51,7 @@ class LaterStart(msgspec.Struct, frozen=True, kw_only=True):
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """What was found. `ok`: no piece differs, it uses nothing else in its hooks, and reads the recording nowhere.
 
-    `again`: the whole span a second time.
+    `again`: the whole span a second time. `blind`: what of reading below Python cannot be seen on this machine.
     """
 
     ok: bool
@@ -58,6 +60,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     again: Piece
     pieces: tuple[Piece, ...]
     lines: tuple[LaterStart, ...]
+    blind: tuple[str, ...] = ()
 
 
 def _folders_of(plan: BacktestPlan) -> set[Path]:
@@ -80,13 +83,18 @@ def check_lookahead(
     """
     with Reads() as reads:
         plan = plan_of(None, None)
+        folders = (*_folders_of(plan), *recordings)
         on_run("the whole span")
-        whole = _run(plan, probed=True)
-    whole.uses += reads.of((*_folders_of(plan), *recordings))
+        with Below(folders) as below:
+            beneath = Beneath(below, reads)
+            whole = _run(plan, beneath=beneath)
+            with around_files(lambda file: beneath.around(THE_FILE, file)):
+                second = plan_of(None, None)
+    whole.uses += [*reads.of(folders), *beneath.uses()]
     start_ns, end_ns = max(plan.extent[0], whole.said[0][0]), min(plan.extent[1], whole.said[-1][0])
     span = end_ns - start_ns
     on_run("the whole span again")
-    again = _held(whole, _run(plan_of(None, None)), end_ns + 1)
+    again = _held(whole, _run(second), end_ns + 1)
     pieces = []
     for number in range(1, cuts + 1):
         cut_ns = start_ns + span * number // (cuts + 1)
@@ -105,12 +113,13 @@ def check_lookahead(
         again=again,
         pieces=tuple(pieces),
         lines=tuple(lines),
+        blind=below.blind,
     )
 
 
-def _run(plan: BacktestPlan, *, probed: bool = False) -> _Run:
+def _run(plan: BacktestPlan, *, beneath: Beneath | None = None) -> _Run:
     said: list[tuple[int, Said]] = []
-    probe = Probe([strategy for _, strategy in plan.strategies]) if probed else None
+    probe = Probe([strategy for _, strategy in plan.strategies], around=beneath.around) if beneath is not None else None
 
     def write(kind: str, fields: Mapping[str, object], at_ns: int) -> bool:
         said.append((at_ns, said_of(kind, fields)))

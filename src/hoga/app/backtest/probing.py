@@ -4,7 +4,7 @@ While a hook runs, every call of a builtin is looked at (`sys.setprofile`), wher
 line of the strategy's file that led there. It costs some microseconds a call: for who writes strategies.
 
 What a strategy's file reads while it is run, or set up, is met by `Reads` (an audit hook of the interpreter, which cannot be taken off
-again, and does nothing while nobody listens). What a library opens below the interpreter is not met.
+again, and does nothing while nobody listens). What a library reads below the interpreter is met by `app.backtest.below`.
 """
 
 from __future__ import annotations
@@ -12,17 +12,19 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import msgspec
 
+from hoga.app.backtest.below import Below
 from hoga.app.trader.strategies import MODULE_PREFIX
 from hoga.trading.strategy import Strategy
 
-__all__ = ["Probe", "Reads", "Use"]
+__all__ = ["THE_FILE", "Beneath", "Probe", "Reads", "Use"]
 
 _WALL, _CHANCE, _FILES, _NETWORK, _PROCESSES, _WAITS = "wall time", "randomness", "files", "the network", "other processes", "waiting"
 _NAMES = {
@@ -40,6 +42,8 @@ _OF_CLASSES = {
     ("socket", "connect"): _NETWORK, ("socket", "connect_ex"): _NETWORK, ("socket", "sendto"): _NETWORK,
 }  # fmt: skip
 _RECORDING = "the recording itself"
+THE_FILE = "the file"
+"""In place of a hook: while a strategy's file is run."""
 _OPENS = frozenset({"open", "os.listdir", "os.scandir", "mmap.__new__", "sqlite3.connect"})
 _HOOKS = (*(name for name in vars(Strategy) if name.startswith("on_")), "setup")
 
@@ -67,6 +71,8 @@ class Reads:
 
     def __init__(self) -> None:
         self._found: dict[str, tuple[str, str, int]] = {}
+        self.opened: list[str] = []
+        """By whomever in Python, since somebody emptied it."""
 
     def __enter__(self) -> Reads:
         if not _hooked:
@@ -80,6 +86,7 @@ class Reads:
 
     def note(self, path: str) -> None:
         """A file is opened, by whomever."""
+        self.opened.append(path)
         at: FrameType | None = sys._getframe(2)
         while at is not None and not str(at.f_globals.get("__name__", "")).startswith(MODULE_PREFIX):
             at = at.f_back
@@ -96,7 +103,7 @@ class Reads:
             if any(real.is_relative_to(root) for root in roots):
                 found[where, function] = found.get((where, function), 0) + times
         return [
-            Use(what=_RECORDING, call="open", where=where, hook=function.replace("<module>", "the file"), times=times)
+            Use(what=_RECORDING, call="open", where=where, hook=function.replace("<module>", THE_FILE), times=times)
             for (where, function), times in found.items()
         ]
 
@@ -111,12 +118,54 @@ def _hear(event: str, args: tuple[Any, ...]) -> None:
             each.note(os.fsdecode(args[0]))
 
 
+Around = Callable[[str, str], AbstractContextManager[object]]
+"""What is to be done around each hook of a strategy, of that name and in that file."""
+
+
+def _nothing(hook: str, file: str) -> AbstractContextManager[object]:
+    return nullcontext()
+
+
+class Beneath:
+    """What is read below Python in hooks, and while a strategy's file is run. `reads`: listens to what Python opens."""
+
+    def __init__(self, below: Below, reads: Reads) -> None:
+        self._below, self._reads = below, reads
+        self._found: dict[tuple[str, str, str, str], int] = {}
+
+    @contextmanager
+    def around(self, hook: str, file: str) -> Iterator[None]:
+        """Around each hook, or `THE_FILE`, whose imports read a lot."""
+        self._reads.opened.clear()
+        self._below.begin()
+        try:
+            yield
+        finally:
+            read, names = self._below.end()
+            names -= {str(Path(path).resolve()) for path in self._reads.opened} if names else set()
+            if names:
+                self._note(_RECORDING, f"{Path(min(names)).name}, read below Python,", hook, file)
+            elif read and not self._reads.opened and hook != THE_FILE:
+                self._note(_FILES, "something read below Python, or of a file that was open before,", hook, file)
+
+    def uses(self) -> list[Use]:
+        """What was met so far."""
+        return [Use(what=what, call=call, where=where, hook=hook, times=times) for (what, call, where, hook), times in self._found.items()]
+
+    def _note(self, what: str, call: str, hook: str, file: str) -> None:
+        key = (what, call, Path(file).name, hook)
+        self._found[key] = self._found.get(key, 0) + 1
+
+
 class Probe:
     """Looks into the hooks of strategies; made before an engine is made of them. `told` is given each use when it is met first."""
 
-    def __init__(self, strategies: Iterable[Strategy], told: Callable[[Use], object] = lambda use: None) -> None:
+    def __init__(
+        self, strategies: Iterable[Strategy], told: Callable[[Use], object] = lambda use: None, *, around: Around | None = None
+    ) -> None:
         self._found: dict[tuple[str, str], list[Any]] = {}
         self._told = told
+        self._beside = around or _nothing
         self._hook = ""
         for each in strategies:
             files = str(Path(sys.modules[type(each).__module__].__file__ or "?").resolve())
@@ -142,11 +191,12 @@ class Probe:
             before = sys.getprofile()
             if before is not None:
                 return hook(*args)
-            sys.setprofile(look)
-            try:
-                return hook(*args)
-            finally:
-                sys.setprofile(None)
+            with self._beside(name, file):
+                sys.setprofile(look)
+                try:
+                    return hook(*args)
+                finally:
+                    sys.setprofile(None)
 
         return watched
 

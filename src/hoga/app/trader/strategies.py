@@ -8,7 +8,8 @@ from __future__ import annotations
 import importlib.util
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,13 @@ from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.trading.strategy import BadParameter, Params, Strategy, parameter_of
 from hoga.venues.registry import VENUES
 
-__all__ = ["MODULE_PREFIX", "instances_of", "read_strategy", "split_settings"]
+__all__ = ["MODULE_PREFIX", "around_files", "instances_of", "read_strategy", "split_settings"]
 
 MODULE_PREFIX = "hoga_strategy_"
 """So begins the module name of a user's file."""
 _TYPES = (bool, int, float, str, Decimal)
 """Of which parameters are."""
+_around: list[Callable[[str], AbstractContextManager[object]]] = []
 
 
 def read_strategy(text: str) -> type[Strategy]:
@@ -62,6 +64,16 @@ def _sane(kind: type[Strategy]) -> type[Strategy]:
     return kind
 
 
+@contextmanager
+def around_files(act: Callable[[str], AbstractContextManager[object]]) -> Iterator[None]:
+    """Meanwhile a strategy's file is run inside `act(its path)`."""
+    _around.append(act)
+    try:
+        yield
+    finally:
+        _around.remove(act)
+
+
 def _module_name(path: Path) -> str:
     return f"{MODULE_PREFIX}{path.stem}"
 
@@ -74,7 +86,10 @@ def _run(path: Path) -> Any:
     sys.modules[name] = module
     sys.path.insert(0, str(path.parent.resolve()))
     try:
-        spec.loader.exec_module(module)
+        with ExitStack() as stack:
+            for act in _around:
+                stack.enter_context(act(str(path)))
+            spec.loader.exec_module(module)
     except Exception as fault:
         lines = [each.lineno for each in traceback.extract_tb(fault.__traceback__) if each.filename == str(path)]
         line = getattr(fault, "lineno", None) if isinstance(fault, SyntaxError) else (lines[-1] if lines else None)
