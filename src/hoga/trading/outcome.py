@@ -4,6 +4,8 @@
     for record in …: builder.feed(record)       # in order; a whole journal, or its last life
     builder.result()                            # an Outcome; may be asked at any time
 
+Round trips are kept by `trading.trips`, sums put into words by `trading.outcome_told`.
+
 Sums are integers, and equal the journal's: a fill and a `mark` bring the sums of a symbol as the trader had them, so a record that
 cannot be read is made good by the next one. Figures are of what is fed: what was won before the first record is the ground they stand
 on. Memory is bounded whatever the length; docs/report.md tells how each figure is computed.
@@ -15,31 +17,18 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hoga.core.times import SECOND_NS
 from hoga.core.trading import text_of, whole_of
+from hoga.trading.outcome_told import doubt_told, latency_told, money_told, symbol_told
 from hoga.trading.standing import CurrencySums, Ends, OrderKnown, Recorded, ShadowSums, SymbolSums, Way
-from hoga.trading.tallies import POWER, Histogram, Rounds, money
-from hoga.trading.told import (
-    Doubt,
-    LadderMove,
-    Latency,
-    Mark,
-    MoneyOutcome,
-    Outcome,
-    Renewed,
-    ShadowPair,
-    SymbolOutcome,
-    Trip,
-)
+from hoga.trading.tallies import POWER, Histogram, number_of
+from hoga.trading.told import LadderMove, Mark, Outcome, Renewed, ShadowPair
+from hoga.trading.trips import NAMES, OTHERS, RoundTrips
 
 __all__ = ["OutcomeBuilder"]
 
 _ORDERS_KEPT = 20_000
-_TRIPS_LAST, _TRIPS_BEST, _TRIPS_WORST = 1_000, 250, 250
-_NAMES = 200
 _SLIP_EDGES = (-50.0, -20.0, -10.0, -5.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
 _ENDS = {"order.reject": "rejected", "order.absent": "absent"}
-_OTHERS = "(others)"
 
 
 class OutcomeBuilder:
@@ -64,11 +53,7 @@ class OutcomeBuilder:
         self._ways = {way: Way() for way in ("at-market", "resting", "conditional")}
         self._slip_bars = [0] * (len(_SLIP_EDGES) + 1)
         self._steps = {step: Histogram() for step in ("decide", "write", "ack", "fill")}
-        self._groups: dict[str, dict[tuple[str, str], Rounds]] = {"symbol": {}, "reason": {}, "strategy": {}}
-        self._trips: list[tuple[int, int, Trip]] = []
-        self._best: list[tuple[int, int, Trip]] = []
-        self._worst: list[tuple[int, int, Trip]] = []
-        self._trip = 0
+        self._trips = RoundTrips()
         self._last_fill: OrderKnown | None = None
         self._ladder = Ends[LadderMove]()
         self._renewed = Ends[Renewed]()
@@ -352,57 +337,9 @@ class OutcomeBuilder:
             way.cost += ((price - model) if buys else (model - price)) * quantity * scale
             way.worth += model * quantity * scale
 
-    # -- round trips ----------------------------------------------------------------------------------------------------------
-
     def _on_round(self, record: Recorded, fields: Mapping[str, Any]) -> None:
-        name = str(fields.get("sym"))
-        symbol = self._of(name)
-        scale = symbol.scale
-        gross, fees, funding, net = (int(fields.get(each) or 0) for each in ("gross", "fees", "funding", "net"))
-        seconds = float(fields.get("seconds") or 0)
-        longs = fields.get("side") == "B"
-        entry = _mean(fields.get("in"))
-        best = worst = None
-        if entry:
-            sign = 10_000 if longs else -10_000
-            best = round((int(fields.get("best") or 0) - entry) / entry * sign, 2)
-            worst = round((int(fields.get("worst") or 0) - entry) / entry * sign, 2)
-        reason = self._reason(fields)
-        numbers: dict[str, int] = {"gross": gross * scale, "fees": fees * scale, "funding": funding * scale, "net": net * scale}
-        groups = self._groups
-        keys = (("symbol", name), ("reason", reason), ("strategy", str(fields.get("st") or "")))
-        counted = [symbol.rounds, self._currency(symbol).rounds]
-        for group, key in keys:
-            known = groups[group]
-            if (key, symbol.quote) not in known and len(known) >= _NAMES:
-                key = _OTHERS
-            counted.append(known.setdefault((key, symbol.quote), Rounds()))
-        for each in counted:
-            each.add(**numbers, seconds=seconds, best_bp=best, worst_bp=worst)
-        self._keep(
-            net * scale,
-            Trip(
-                t=record.t,
-                symbol=name,
-                strategy=str(fields.get("st") or ""),
-                side="long" if longs else "short",
-                reason=reason,
-                why=str(fields.get("why") or "")[:80],
-                quantity=text_of(int(fields.get("q") or 0), symbol.sp),
-                entry=_price(fields.get("in"), symbol.pp),
-                exit=_price(fields.get("out"), symbol.pp),
-                gross=text_of(gross, symbol.pp + symbol.sp),
-                fees=text_of(fees, symbol.pp + symbol.sp),
-                funding=text_of(funding, symbol.pp + symbol.sp),
-                net=text_of(net, symbol.pp + symbol.sp),
-                currency=symbol.quote,
-                seconds=seconds,
-                best_bp=best,
-                worst_bp=worst,
-                entry_slip_bp=_float(fields.get("entry_slip_bp")),
-                exit_slip_bp=_float(fields.get("exit_slip_bp")),
-            ),
-        )
+        symbol = self._of(str(fields.get("sym")))
+        self._trips.add(record, fields, symbol, self._currency(symbol), self._reason(fields))
 
     def _reason(self, fields: Mapping[str, Any]) -> str:
         """What ended a position: what the order of its last fill was for."""
@@ -415,26 +352,6 @@ class OutcomeBuilder:
         if order.role == "exit":
             return "guard"
         return {"target": "target", "entry": "order"}.get(order.role, "unknown")
-
-    def _keep(self, net: int, trip: Trip) -> None:
-        self._trip += 1
-        each = (net, self._trip, trip)
-        self._trips.append(each)
-        if len(self._trips) <= 2 * _TRIPS_LAST:
-            return
-        old = self._trips[:_TRIPS_LAST]
-        self._trips = self._trips[_TRIPS_LAST:]
-        self._best = sorted(self._best + old, key=_by_net, reverse=True)[:_TRIPS_BEST]
-        self._worst = sorted(self._worst + old, key=_by_net)[:_TRIPS_WORST]
-
-    def _kept_trips(self) -> list[Trip]:
-        late = self._trips[-_TRIPS_LAST:]
-        every = {number: trip for _, number, trip in late}
-        early = self._trips[:-_TRIPS_LAST] + self._best + self._worst
-        early = list({number: (net, number, trip) for net, number, trip in early}.values())
-        for chosen in (sorted(early, key=_by_net, reverse=True)[:_TRIPS_BEST], sorted(early, key=_by_net)[:_TRIPS_WORST]):
-            every |= {number: trip for _, number, trip in chosen}
-        return [every[number] for number in sorted(every)]
 
     # -- the rest -----------------------------------------------------------------------------------------------------------
 
@@ -473,7 +390,7 @@ class OutcomeBuilder:
     def _on_check(self, record: Recorded, fields: Mapping[str, Any]) -> None:
         """How often conditions of a strategy held, since its start; the newest record of each stands."""
         strategy = str(fields.get("st") or "")
-        if strategy in self._checks or len(self._checks) < _NAMES:
+        if strategy in self._checks or len(self._checks) < NAMES:
             self._checks[strategy] = fields.get("checks", {})
 
     def _checks_told(self) -> dict[str, list[int]]:
@@ -482,7 +399,7 @@ class OutcomeBuilder:
         for checks in self._checks.values():
             for name, counts in checks.items():
                 known = found.get(name)
-                if known is not None or len(found) < _NAMES:
+                if known is not None or len(found) < NAMES:
                     found[name] = [one + other for one, other in zip(known or [0] * len(counts), counts, strict=False)]
         return found
 
@@ -494,7 +411,7 @@ class OutcomeBuilder:
         shadow = self._shadow
         if real:
             shadow.pairs.add(off * quantity * symbol.scale, real * quantity * symbol.scale, off / real * 10_000)
-        shadow.later.add(_float(fields.get("later_ms")) or 0.0)
+        shadow.later.add(number_of(fields.get("later_ms")) or 0.0)
         pair = ShadowPair(
             t=record.t,
             symbol=symbol.symbol,
@@ -502,8 +419,8 @@ class OutcomeBuilder:
             quantity=text_of(quantity, symbol.sp),
             paper=text_of(paper, symbol.pp),
             real=text_of(real, symbol.pp),
-            worse_bp=_float(fields.get("worse_bp")) or 0.0,
-            later_ms=_float(fields.get("later_ms")) or 0.0,
+            worse_bp=number_of(fields.get("worse_bp")) or 0.0,
+            later_ms=number_of(fields.get("later_ms")) or 0.0,
         )
         shadow.listed.add(pair)
 
@@ -530,7 +447,7 @@ class OutcomeBuilder:
 
     def _on_fresh(self, record: Recorded, fields: Mapping[str, Any]) -> None:
         symbol = self._of(str(fields.get("sym")))
-        seconds = _float(fields.get("seconds")) or 0.0
+        seconds = number_of(fields.get("seconds")) or 0.0
         symbol.doubt_s += seconds
         if symbol.doubt is not None:
             symbol.doubt[4] = seconds
@@ -569,14 +486,13 @@ class OutcomeBuilder:
             verdict=self._exit_verdict or ("UNKNOWN" if end is None or left else "KEPT" if held else "FLAT"),
             left=left,
             held=held,
-            money=[self._money_told(name) for name in self._currencies()],
-            symbols=[self._symbol_told(each) for each in self._symbols.values() if each.sums is not None or each.fills],
-            rounds={
-                group: [(key, currency, each.told()) for (key, currency), each in sorted(known.items())]
-                for group, known in self._groups.items()
-            },
-            trips=self._kept_trips(),
-            trips_in_all=self._trip,
+            money=[money_told(name, self._money[name], self._symbols.values()) for name in self._currencies()],
+            symbols=[
+                symbol_told(each, self._from_ns, self._to_ns) for each in self._symbols.values() if each.sums is not None or each.fills
+            ],
+            rounds=self._trips.told(),
+            trips=self._trips.kept(),
+            trips_in_all=self._trips.seen,
             orders=orders,
             fills=counts["fills"],
             maker_fills=sum(each.maker_fills for each in self._symbols.values()),
@@ -585,10 +501,10 @@ class OutcomeBuilder:
             refusals=dict(self._refusals.most_common()),
             execution={way: each.told() for way, each in self._ways.items() if each.orders},
             slippage_bars=[(edge, count) for edge, count in zip((*_SLIP_EDGES, None), self._slip_bars, strict=True)],
-            latency={step: _latency(each) for step, each in self._steps.items() if each.n},
+            latency={step: latency_told(each) for step, each in self._steps.items() if each.n},
             ladder=self._ladder.kept(),
             ladder_moves=self._ladder.seen,
-            doubts=[self._doubt_told(each) for each in self._doubts.kept()],
+            doubts=[doubt_told(each) for each in self._doubts.kept()],
             doubts_in_all=self._doubts.seen,
             checks=self._checks_told(),
             shadow=self._shadow.told(),
@@ -603,111 +519,11 @@ class OutcomeBuilder:
         """Those that something was counted in, in the order of the symbols."""
         return list(dict.fromkeys(each.quote for each in self._symbols.values() if each.quote in self._money))
 
-    def _money_told(self, currency: str) -> MoneyOutcome:
-        whole = self._money[currency]
-        own = [each for each in self._symbols.values() if each.quote == currency]
-        realized = sum(each.realized * each.scale for each in own)
-        unrealized = sum(each.unrealized * each.scale for each in own)
-        power = min((each.pp + each.sp for each in own), default=0)
-        unit = 10 ** (power - POWER)
-        venues = {each.symbol.partition(":")[0] for each in own}
-        start = whole.start if venues == whole.equities else None
-        peak = None if start is None else start + whole.drawdown_peak
-
-        def curve(name: str) -> list[tuple[int, int]]:
-            return [(t, value // unit) for t, value in whole.curves[name].points()]
-
-        return MoneyOutcome(
-            currency=currency,
-            start=None if start is None else money(start),
-            end=None if start is None else money(start + whole.net),
-            realized=money(realized),
-            unrealized=money(unrealized),
-            fees=money(whole.fees),
-            funding=money(whole.funding),
-            net=money(whole.net),
-            volume=money(sum(each.volume * each.scale for each in own)),
-            drawdown=money(-whole.drawdown),
-            drawdown_share=round(-whole.drawdown / peak, 6) if peak is not None and peak > 0 else None,
-            drawdown_ns=whole.drawdown_ns,
-            peak_ns=whole.drawdown_peak_ns,
-            rounds=whole.rounds.told(),
-            power=power,
-            net_curve=curve("net"),
-            drawdown_curve=curve("drawdown"),
-            fees_curve=curve("fees"),
-            funding_curve=curve("funding"),
-        )
-
-    def _symbol_told(self, each: SymbolSums) -> SymbolOutcome:
-        power = each.pp + each.sp
-        held_ns = each.held_ns + (self._to_ns - each.held_since if each.held_since is not None else 0)
-        span = self._to_ns - self._from_ns
-        net = each.realized + each.unrealized - each.fees + each.funding
-        open_s = (self._to_ns - each.doubt[0]) / SECOND_NS if each.doubt is not None else 0.0
-        return SymbolOutcome(
-            symbol=each.symbol,
-            quote=each.quote,
-            price_power=each.pp,
-            size_power=each.sp,
-            realized=text_of(each.realized, power),
-            unrealized=text_of(each.unrealized, power),
-            fees=text_of(each.fees, power),
-            funding=text_of(each.funding, power),
-            net=text_of(net, power),
-            volume=text_of(each.volume, power),
-            fills=each.fills,
-            maker_fills=each.maker_fills,
-            held=text_of(each.quantity, each.sp),
-            in_market_s=round(held_ns / SECOND_NS, 3),
-            in_market_share=round(held_ns / span, 6) if span else None,
-            rounds=each.rounds.told(),
-            taken=each.slips["taken"].told(),
-            made=each.slips["made"].told(),
-            doubts=each.doubts,
-            doubt_s=round(each.doubt_s + open_s, 3),
-            price_curve=each.curve.points(),
-            fill_marks=each.marks.kept(),
-        )
-
-    def _doubt_told(self, doubt: list[Any]) -> Doubt:
-        t, symbol, why, held, seconds = doubt
-        return Doubt(t=t, symbol=symbol.symbol, why=why, held=text_of(held, symbol.sp), seconds=seconds)
-
 
 def _pass_over(record: Recorded, fields: Mapping[str, Any]) -> None:
     """Nothing is reckoned by it."""
 
 
-def _by_net(trip: tuple[int, int, Trip]) -> int:
-    return trip[0]
-
-
 def _count(counter: Counter[str], name: str) -> None:
     """Of names from outside there are not more than so many."""
-    counter[name if name in counter or len(counter) < _NAMES else _OTHERS] += 1
-
-
-def _latency(found: Histogram) -> Latency:
-    p50, p90, p99, p999 = (found.quantile(share) for share in (0.5, 0.9, 0.99, 0.999))
-    return Latency(n=found.n, p50=p50, p90=p90, p99=p99, p999=p999, greatest=found.greatest, bars=found.bars())
-
-
-def _mean(pair: Any) -> float | None:
-    """The price of [quantity, money]."""
-    return pair[1] / pair[0] if isinstance(pair, list) and len(pair) == 2 and pair[0] else None
-
-
-def _price(pair: Any, power: int) -> str:
-    """The same as text, two digits finer than prices are; "" where it is not told."""
-    if not isinstance(pair, list) or len(pair) != 2 or not pair[0]:
-        return ""
-    return text_of((pair[1] * 100 + pair[0] // 2) // pair[0], power - 2)
-
-
-def _float(value: Any) -> float | None:
-    """A record's number, which may be text."""
-    try:
-        return None if value is None else float(value)
-    except (TypeError, ValueError):
-        return None
+    counter[name if name in counter or len(counter) < NAMES else OTHERS] += 1

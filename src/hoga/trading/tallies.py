@@ -12,7 +12,7 @@ import msgspec
 
 from hoga.core.trading import text_of
 
-__all__ = ["POWER", "Curve", "Histogram", "Moments", "Rounds", "RoundsTold", "Thinned", "money", "rounded"]
+__all__ = ["POWER", "Curve", "Histogram", "Moments", "Rounds", "RoundsTold", "Thinned", "money", "number_of", "rounded"]
 
 T = TypeVar("T")
 
@@ -290,3 +290,11 @@ class Rounds:
             skew=self.moments.skew(),
             kurtosis=self.moments.kurtosis(),
         )
+
+
+def number_of(value: object) -> float | None:
+    """A record's number, which may be text; None: it is none."""
+    try:
+        return float(value) if isinstance(value, int | float | str) else None
+    except ValueError:
+        return None

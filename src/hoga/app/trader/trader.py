@@ -91,14 +91,20 @@ _TELL_AGAIN_S = 60.0
 _STATUS_LOOKS = 300
 _GC_FIRST = 50
 _GC_LOOKS = 600
-"""A status line each half minute; garbage is collected after the warm-up, and then each minute, of what came since then."""
+_GC_WHOLE = 10
+"""A status line each half minute; garbage is collected after the warm-up, and then each minute."""
 
 
-def _tidy() -> None:
-    """What lives now lives long: it is not looked through again, and what dies young rarely."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 500, 1_000)
+def _tidy(minute: int) -> None:
+    """After the warm-up what lives then lives long: it is not looked through again. Each minute what is new since the minute before is, and
+    each ten minutes all that is new since the warm-up, which is little: what is kept for long is packed. Nothing is frozen later: what would
+    be garbage in an hour stayed for ever."""
+    if not minute:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 500, 1_000)
+    else:
+        gc.collect(2 if minute % _GC_WHOLE == 0 else 1)
 
 
 class OnFlatten(Protocol):
@@ -647,7 +653,7 @@ class Trader:
             if beats % _STATUS_LOOKS == 0:
                 self._on_status_line(self.status_line())
             if beats % _GC_LOOKS == _GC_FIRST:
-                _tidy()
+                _tidy(beats // _GC_LOOKS)
                 if beats == _GC_FIRST:
                     self._gc.roll()  # the warm-up's; the later ones are pauses like any other
             if beats % _LOOKS == 0:
