@@ -198,6 +198,7 @@ async def measure(trader: Trader, trading: asyncio.Task[TradeEnd], warm_up_s: fl
         found["grown"] = [
             f"{each.size_diff:+,} bytes, {each.count_diff:+,} blocks: {each.traceback}" for each in after.compare_to(before, "lineno")[:25]
         ]
+    gc.collect()
     gc.unfreeze()
     found["frozen"] = gc.collect()
     return found

@@ -80,10 +80,8 @@ class RoundTrips:
 
     def told(self) -> dict[str, list[tuple[str, str, RoundsTold]]]:
         """By group: (key, currency, sums) each."""
-        return {
-            group: [(key, currency, each.told()) for (key, currency), each in sorted(known.items())]
-            for group, known in self._groups.items()
-        }
+        groups = self._groups.items()
+        return {group: [(key, currency, each.told()) for (key, currency), each in sorted(known.items())] for group, known in groups}
 
     def kept(self) -> list[Trip]:
         """Those that are told, oldest first."""
