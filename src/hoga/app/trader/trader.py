@@ -96,9 +96,9 @@ _GC_WHOLE = 10
 
 
 def _tidy(minute: int) -> None:
-    """After the warm-up what lives then lives long: it is not looked through again. Each minute what is new since the minute before is, and
-    each ten minutes all that is new since the warm-up, which is little: what is kept for long is packed. Nothing is frozen later: what would
-    be garbage in an hour stayed for ever."""
+    """After the warm-up what lives then lives long: it is not looked through again. Each minute what is new since the minute before is,
+    and each ten minutes all that is new since the warm-up, which is little: what is kept for long is packed. Nothing is frozen later:
+    what would be garbage in an hour would stay for ever."""
     if not minute:
         gc.collect()
         gc.freeze()
