@@ -100,6 +100,37 @@ def test_other_input_has_another_folder_and_the_same_has_the_same(recorded: Path
     assert folder() != first
 
 
+BOTH = f"""from hoga import Strategy
+
+
+class Both(Strategy):
+    symbol = "{SYMBOL}"
+    books = 0
+
+    def setup(self, m):
+        m.protect(self.symbol, stop="5%")
+
+    def on_book(self, book):
+        self.books += 1
+        self.target(self.symbol, "0.010" if self.books % 200 < 100 else 0, leg="long")
+        self.target(self.symbol, "0.005", leg="short")
+"""
+
+
+def test_a_long_and_a_short_position_of_the_past(recorded: Path, tmp_path: Path) -> None:
+    path = strategy(tmp_path, BOTH)
+    end = run(recorded, path, settings=("POSITION_MODE=hedge",))
+    assert end.ok, end
+    fills = [each.fields for each in records(end.journal) if each.kind == "order.fill"]
+    assert {each["ps"] for each in fills} == {"long", "short"}
+    assert max(each["pos"] for each in fills) == 10
+    assert min(each["pos"] for each in fills) == -5
+    assert {each["pos"] for each in fills if each["ps"] == "long"} == {0, 10}
+    assert end.held[f"{SYMBOL}/short"] == "-0.005"
+    assert not [each for each in records(end.journal) if each.kind == "recon.adopt"]
+    assert {each.fields["code"] for each in records(end.journal) if each.kind == "order.deny"} <= {"no-mark"}, "before the first mark price"
+
+
 def test_a_run_that_is_done_again_replaces_the_first(recorded: Path, tmp_path: Path) -> None:
     one = run(recorded, strategy(tmp_path))
     before = sorted(path.read_bytes() for path in Path(one.journal).rglob("*.jsonl"))
