@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hoga.app.config import load_config
 from hoga.app.trader.paper import PaperWorld
+from hoga.app.trader.state import status_line
 from hoga.app.trader.trader import Trader
 from hoga.app.trader.trading import plan_trade, trade
 from hoga.audit.reading import Walk
@@ -47,7 +48,7 @@ async def test_a_strategy_on_three_venues_begins_and_trades_on_each(tmp_path: Pa
         task = asyncio.create_task(trade(config, plan, mode="paper", over=over, on_ready=ready.set_result))
         async with asyncio.timeout(60):
             trader = await ready
-        await eventually(lambda: len(trader.engine.state.portfolio.held()) == 3, why=trader.status_line)
+        await eventually(lambda: len(trader.engine.state.portfolio.held()) == 3, why=lambda: status_line(trader.engine, 0))
         over.set()
         end = await task
     assert end.ok

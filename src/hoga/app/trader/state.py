@@ -20,7 +20,7 @@ from hoga.trading.state import State
 __all__ = [
     "ORDERS_MAX", "accounts_of", "causes_of", "figure_rows", "instruments_of", "money_of", "orders_of", "position_text", "positions_of",
     "room_of",
-    "strategies_of", "unknown_of",
+    "status_line", "strategies_of", "unknown_of",
 ]  # fmt: skip
 
 ORDERS_MAX = 100
@@ -241,3 +241,24 @@ def _text(value: Decimal, digits: int) -> str:
     text = f"{value:.{max(digits, 0)}f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text
+
+
+def status_line(engine: Engine, now_ns: int) -> str:
+    """`ACTIVE 2/2 ready, binance-usdm:BTCUSDT 0.01, 1 open, net +1.2 USDT, data 0.1 s`."""
+    state = engine.state
+    ready = sum(1 for symbol, look in state.looks.items() if look.at_ns and not look.in_doubt and state.is_reconciled(symbol))
+    held = [position_text(state.rules_of[symbol], side, quantity) for (symbol, side), quantity in state.portfolio.held().items()]
+    sums: dict[str, int] = {}
+    texts: dict[str, str] = {}
+    for symbol, rules in state.rules_of.items():
+        day = state.portfolio.day(symbol, state.price(symbol))
+        sums[rules.quote] = sums.get(rules.quote, 0) + day.total
+        texts[rules.quote] = rules.money_text(sums[rules.quote])
+    ages = [(now_ns - look.at_ns) / SECOND_NS for look in state.looks.values() if look.at_ns]
+    net = ", ".join(f"net {text} {currency}" for currency, text in texts.items())
+    data = f"data {max(ages):.1f} s" if ages else "no data"
+    place = ", ".join(held) or "flat"
+    waits = "".join(f", waits for {each}" for each in engine.waits_for)
+    denied = sum(each.denials for each in engine.instances)
+    waits += f", {denied} denied" if denied else ""
+    return f"{state.rung.name} {ready}/{len(state.looks)} ready, {place}, {state.orders.count()} open, {net}, {data}{waits}"

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from hoga.app.trader.candles import read_candles
-from hoga.app.trader.state import position_text
+from hoga.app.trader.measuring import Measures
+from hoga.app.trader.state import status_line
 from hoga.app.trader.workers import Workers
 from hoga.audit.latch import Latch
 from hoga.audit.log import AuditLogger
@@ -36,12 +36,11 @@ from hoga.hub.subscriptions import SubscriptionSpec
 from hoga.net.rest import RestClient
 from hoga.runtime.clock import SYSTEM, Clock, Timer
 from hoga.runtime.logs import get_log
-from hoga.runtime.metrics import GcWatch, LagProbe, resident_bytes
 from hoga.trading.bus import EventBus, EventClass
 from hoga.trading.engine import Engine
 from hoga.trading.inputs import EVENT, fields_of, is_sign_of_life
 from hoga.trading.limits import Limits
-from hoga.trading.meter import Meter, Second, TraderFigures
+from hoga.trading.meter import TraderFigures
 from hoga.trading.ports import (
     Alarm,
     Cancel,
@@ -86,25 +85,11 @@ _ANSWERS: frozenset[type[Any]] = frozenset((OrderAccepted, OrderUpdate, FillUpda
 _SAMPLE_NS = 8_000_000
 """So far apart are frames that are measured, 125 in a second at most: one costs a quarter of a microsecond, and a percentile of a second is
 made of a hundred at least."""
-_TELL_AGAIN_S = 60.0
 
 _STATUS_LOOKS = 300
-_GC_FIRST = 50
-_GC_LOOKS = 600
-_GC_WHOLE = 10
+_TIDY_FIRST = 50
+_TIDY_LOOKS = 600
 """A status line each half minute; garbage is collected after the warm-up, and then each minute."""
-
-
-def _tidy(minute: int) -> None:
-    """After the warm-up what lives then lives long: it is not looked through again. Each minute what is new since the minute before is,
-    and each ten minutes all that is new since the warm-up, which is little: what is kept for long is packed. Nothing is frozen later:
-    what would be garbage in an hour would stay for ever."""
-    if not minute:
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 500, 1_000)
-    else:
-        gc.collect(2 if minute % _GC_WHOLE == 0 else 1)
 
 
 class OnFlatten(Protocol):
@@ -209,11 +194,9 @@ class Trader:
         self._quoted: set[str] = set()
         self._unreadable = 0
         self._clock_is_wrong = False
-        self._meter = Meter()
+        self._measures = Measures(asyncio.get_running_loop(), clock)
+        self._meter = self._measures.meter
         self._sample_ns = 0
-        self._gc = GcWatch()
-        self._lag = LagProbe(asyncio.get_running_loop())
-        self._broken_at_s: dict[tuple[str, int], float] = {}
 
     def figures(self) -> TraderFigures:
         """What the trader measures of itself."""
@@ -224,27 +207,6 @@ class Trader:
         """There from `start` on."""
         assert self._engine is not None, "started before it is looked at"
         return self._engine
-
-    def status_line(self) -> str:
-        """`ACTIVE 2/2 ready, binance-usdm:BTCUSDT 0.01, 1 open, net +1.2 USDT, data 0.1 s`."""
-        engine = self.engine
-        state, now_ns = engine.state, self._now_ns()
-        ready = sum(1 for symbol, look in state.looks.items() if look.at_ns and not look.in_doubt and state.is_reconciled(symbol))
-        held = [position_text(state.rules_of[symbol], side, quantity) for (symbol, side), quantity in state.portfolio.held().items()]
-        sums: dict[str, int] = {}
-        texts: dict[str, str] = {}
-        for symbol, rules in state.rules_of.items():
-            day = state.portfolio.day(symbol, state.price(symbol))
-            sums[rules.quote] = sums.get(rules.quote, 0) + day.total
-            texts[rules.quote] = rules.money_text(sums[rules.quote])
-        ages = [(now_ns - look.at_ns) / SECOND_NS for look in state.looks.values() if look.at_ns]
-        net = ", ".join(f"net {text} {currency}" for currency, text in texts.items())
-        data = f"data {max(ages):.1f} s" if ages else "no data"
-        place = ", ".join(held) or "flat"
-        waits = "".join(f", waits for {each}" for each in engine.waits_for)
-        denied = sum(each.denials for each in engine.instances)
-        waits += f", {denied} denied" if denied else ""
-        return f"{state.rung.name} {ready}/{len(state.looks)} ready, {place}, {state.orders.count()} open, {net}, {data}{waits}"
 
     # -- its life -------------------------------------------------------------------------------------------------------
 
@@ -264,8 +226,7 @@ class Trader:
             self.take(event)
         self.command(CommandKind.START, who="trader")
         self._look_at_clocks()  # before the first order
-        self._gc.start()
-        self._lag.start()
+        self._measures.start()
         self._beat = asyncio.create_task(self._beats(), name="trader heartbeat")
 
     async def stop(self, *, patience_s: float) -> Done | None:
@@ -286,8 +247,7 @@ class Trader:
 
     async def close(self) -> None:
         """Let everything go. After a clean end the venue need not wait for us any more."""
-        self._gc.stop()
-        self._lag.stop()
+        self._measures.stop()
         if self._beat is not None:
             self._beat.cancel()
             await asyncio.gather(self._beat, return_exceptions=True)
@@ -625,23 +585,6 @@ class Trader:
             why = f"the venue's clock against this machine's: {', '.join(wrong)}" if wrong else "as the venue's"
             self.take(Alarm(at_ns=self._now_ns(), kind=Cause.CLOCK.value, why=why, bad=bool(wrong)))
 
-    def _measure(self) -> None:
-        """A second is over: what was measured of it, and what is beyond its bar; each such line at most once a minute."""
-        now = Second(
-            gc_worst_ms=self._gc.roll()[1],
-            lag_worst_ms=self._lag.roll()[1],
-            memory_bytes=resident_bytes(),
-            waiting=self._bus.most_waiting(),
-        )
-        for each in self._meter.second(now):
-            key, at_s = (each.step.value, each.over_s), self._clock.monotonic()
-            if at_s - self._broken_at_s.get(key, -_TELL_AGAIN_S) >= _TELL_AGAIN_S:
-                self._broken_at_s[key] = at_s
-                found = f"{each.p99 if each.p99 > (each.bar or 0) else each.most:.3g} {each.unit}"
-                _log.warning(
-                    "a figure of the trader is beyond its bar", step=each.step.value, over_s=each.over_s, found=found, bar=f"{each.bar:g}"
-                )
-
     async def _beats(self) -> None:
         """The account's streams live; somebody set the latch from outside."""
         beats = 0
@@ -651,17 +594,15 @@ class Trader:
             if self._tape is not None:
                 self._tape.write()
             if beats % _STATUS_LOOKS == 0:
-                self._on_status_line(self.status_line())
-            if beats % _GC_LOOKS == _GC_FIRST:
-                _tidy(beats // _GC_LOOKS)
-                if beats == _GC_FIRST:
-                    self._gc.roll()  # the warm-up's; the later ones are pauses like any other
+                self._on_status_line(status_line(self.engine, self._now_ns()))
+            if beats % _TIDY_LOOKS == _TIDY_FIRST:
+                self._measures.tidy(beats // _TIDY_LOOKS)
             if beats % _LOOKS == 0:
                 for venue, gateway in self.gateways.items() if self._world is None else ():
                     if gateway.is_live:
                         self.take(StreamUpdate(at_ns=self._now_ns(), venue=venue, live=True, missed=False))
                 self._look_at_clocks()
-                self._measure()
+                self._measures.second(self._bus.most_waiting())
             if self.latch.is_news:
                 said = self.latch.state()
                 self.latch.seen()
