@@ -29,6 +29,7 @@ _CHANNELS = {
     "binance-usdm": (("depth20@100ms", "orderbook"), ("aggTrade", "execution"), ("bookTicker", "quote")),
     "upbit": (("orderbook", "orderbook"), ("trade", "execution")),
 }
+_began: dict[str, int] = {}  # when the scene of a crash was first shown
 _COINS = ("BTC", "ETH", "XRP", "SOL", "DOGE", "ADA", "AVAX", "LINK", "DOT", "TRX")
 
 
@@ -183,24 +184,24 @@ def refused(snapshot: Snapshot) -> Snapshot:
     """A subscription is refused: the connection is up, and a stream has never come."""
     snapshot = healthy(snapshot)
     flags, newest, counts = list(snapshot.rows.flags), list(snapshot.rows.newest_ns), list(snapshot.rows.received)
-    flags[1], newest[1], counts[1] = int(StreamFlag.DISCONNECTED), 0, 0
+    flags[1], newest[1], counts[1] = int(StreamFlag.DISCONNECTED), snapshot.now_ns - 40 * _SECOND, 0
     return with_rows(snapshot, flags=flags, newest_ns=newest, received=counts, recorded=counts)
 
 
 def crash(snapshot: Snapshot) -> Snapshot:
     """The recorder was killed a minute ago, and has recovered."""
     snapshot = healthy(snapshot)
-    now = snapshot.now_ns
+    started = _began.setdefault(snapshot.meta.data_dir, snapshot.now_ns) - 63 * _SECOND
     killed = Incident(
-        from_ns=now - 72 * _SECOND,
-        to_ns=now - 63 * _SECOND,
+        from_ns=started - 9 * _SECOND,
+        to_ns=started,
         reason=Reason.CRASH,
         streams=len(snapshot.meta.streams),
         gaps=14,
         missed=304,
         uncounted=6,
     )
-    meta = msgspec.structs.replace(snapshot.meta, started_ns=now - 63 * _SECOND)
+    meta = msgspec.structs.replace(snapshot.meta, started_ns=started)
     return msgspec.structs.replace(snapshot, meta=meta, happened=Happened({"crash": 1}, [*snapshot.happened.recent, killed], [1, 2, 3]))
 
 

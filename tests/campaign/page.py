@@ -153,7 +153,7 @@ def main() -> None:
             with serving(stage) as served:
                 page = browser.new_page(viewport={"width": 1440, "height": 900})
                 page.goto(served.url + "/dashboard")
-                page.wait_for_selector("#machine dd")
+                page.wait_for_selector("#machine-list .bar")
                 print(json.dumps(follow(page, page.context.new_cdp_session(page), options.minutes * 60)))
         finally:
             browser.close()
