@@ -84,6 +84,7 @@ def test_every_part_runs_and_its_figures_are_there(tmp_path: Path, part: str) ->
     assert figures.keys() >= {name for name in FIGURES if PART_OF.get(name.split(".")[0], name.split(".")[0]) == part}
     assert all(each["median"] > 0 for name, each in figures.items() if name not in MAY_BE_NONE)
     assert not any(each["median"] > 0 for name, each in figures.items() if name in MUST_BE_NONE)
+    assert not figures.get("program.status", {"median": 0})["median"], "a signal's status is below nothing"
     assert {"cpu", "cores", "kernel", "python", "packages"} <= report["machine"].keys()  # type: ignore[attr-defined]  # JSON
     assert list(tmp_path.iterdir()) == []
 
