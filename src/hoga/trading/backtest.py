@@ -13,7 +13,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from heapq import heappop, heappush
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -55,7 +55,7 @@ WORK_NS = 100_000_000
 """So long a piece of work takes here, whatever it took."""
 FAR_NS = 1 << 62
 """Never."""
-_Hear = Callable[[MarketTop], list[Effect] | None]
+_Hear = Callable[[MarketTop], list[Effect] | Literal[False] | None]
 _ROUNDS = 10
 _FEW = 4
 """So few trades are counted one by one."""
@@ -261,18 +261,18 @@ class Backtest:
         while place < end and sources[place] == source:
             event = make(places[place])
             effects = hear(event)  # type: ignore[arg-type]  # it looks itself whether it is one
-            if effects is not None and not effects:
+            if effects is False:
                 break
             newest = event
             place += 1
-            if effects:
+            if effects is not None:
                 break
         if newest is not None:
             self.now_ns = max(self.now_ns, newest.at_ns)
             exchange.on_market(newest)
-        if effects:
+        if effects is not None and effects is not False:
             self._changed = True
-            if self._wake_ns <= self.now_ns:
+            if effects and self._wake_ns <= self.now_ns:
                 self._wake_ns = FAR_NS
             for effect in effects:
                 self._do(effect)

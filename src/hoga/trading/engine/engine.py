@@ -8,6 +8,7 @@ nothing else; anything else that raises here is a fault of the engine, and the l
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal
 
 from hoga.core.market import DataType
 from hoga.core.ticks import MarketDepth, MarketTop, MarketTrade
@@ -215,29 +216,31 @@ class Engine:
         """The moment before which what is idle now stays so, if nothing else happens."""
         return min(map(self._pursuing.waits_to, self.state.rules_of))
 
-    def hears(self, symbol: str, kind: type[MarketTop]) -> Callable[[MarketTop], list[Effect] | None] | None:
+    def hears(self, symbol: str, kind: type[MarketTop]) -> Callable[[MarketTop], list[Effect] | Literal[False] | None] | None:
         """What `step` does with books or quotes (`kind`) of a symbol as long as they do no more than call hooks, with less to ask each
         time. None: they may do more now.
 
-        What it returns is to be done as what `step` returns, and then this is to be asked again; an empty list: the event was not taken,
-        and is one for `step`. It may be called with stamps before the moment that was told by the last `WakeAt`.
+        A list that it returns is to be done as what `step` returns, and then this is to be asked again; False: the event was not taken, and
+        is one for `step`. It may be called with stamps before the moment that was told by the last `WakeAt`.
         """
         instances = self._market.hearers(symbol, kind)
-        turn, state, causes, unmet, heap = self._turn, self.state, self._causes, self._pursuing.unmet, self._timers.heap
+        turn, state, causes, pursuing, heap = self._turn, self.state, self._causes, self._pursuing, self._timers.heap
         if not instances or turn.after or self._life.stopping_ns or causes.due or symbol not in state.looks:
             return None
         look, hooks, nothing = state.looks[symbol], [each.on_book for each in instances], list[Effect]()
 
-        def hear(event: MarketTop) -> list[Effect] | None:
+        tries, waits_to = pursuing.tries, pursuing.waits_to(symbol)
+
+        def hear(event: MarketTop) -> list[Effect] | Literal[False] | None:
             bid, ask, at_ns = event.bid, event.ask, event.at_ns
-            if event.__class__ is not kind or not 0 < bid < ask or at_ns < state.now_ns:
-                return []
+            if event.__class__ is not kind or not 0 < bid < ask or not state.now_ns <= at_ns < waits_to:
+                return False
             state.now_ns = look.at_ns = at_ns
             look.bid, look.ask = bid, ask
             turn.out, turn.cause = nothing, event
             for hook in hooks:
                 hook(event)
-            if nothing or turn.after or causes.due or unmet[symbol] or (heap and heap[0][0] != self._woken):
+            if nothing or turn.after or causes.due or pursuing.tries != tries or (heap and heap[0][0] != self._woken):
                 return self._close(nothing)
             return None
 

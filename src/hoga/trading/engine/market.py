@@ -85,7 +85,8 @@ class Market:
     def hearers(self, symbol: str, kind: type[MarketTop]) -> list[Instance]:
         """Whom the next book or quote of a symbol concerns; empty also where it can do more than call them."""
         look = self._state.looks[symbol]
-        plain = not (look.in_doubt or symbol in self._stale or self._pursuing.unmet[symbol] or self._guarding.has_guards(symbol))
+        waits = self._pursuing.waits_to(symbol) <= self._state.now_ns
+        plain = not (look.in_doubt or symbol in self._stale or waits or self._guarding.has_guards(symbol))
         return (self._bookish if kind is MarketDepth else self._quotish)[symbol] if plain and self._roster.running else []
 
     def is_fresh(self) -> bool:
