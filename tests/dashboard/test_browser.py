@@ -51,8 +51,7 @@ def open_page(tab: tuple[Any, list[str]], served: Served) -> Iterator[Open]:
         page.emulate_media(color_scheme=scheme)
         page.goto("about:blank")  # the page that is there writes its view into the address until it is gone
         page.goto(f"{at.url}/dashboard{view}")
-        page.wait_for_selector('html:not([data-state="waiting"]) body', state="attached")
-        wait(page, "hoga.store.instruments.length > 0 && document.querySelector('#verdict-sub').textContent !== ''")
+        wait(page, "globalThis.hoga?.store.instruments.length > 0 && document.querySelector('#verdict-sub').textContent !== ''")
         return page
 
     complaints.clear()

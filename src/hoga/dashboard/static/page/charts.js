@@ -72,7 +72,7 @@ class Plot {
     this.spec = spec;
     this.store = store;
     this.own = own;
-    this.title = make("button", { type: "button", class: "x", "data-x": spec.x });
+    this.title = make("button", { type: "button", class: "x", "data-x": spec.x, text: t(spec.title) });
     this.when = make("time");
     this.values = make("span", { class: "values" });
     this.plot = make("div", { class: "plot", role: "img", tabindex: "0", "aria-label": t(spec.title) });
@@ -100,7 +100,7 @@ class Plot {
 
   wanted(all = false) { this.fresh ||= all; if (this.seen || this.words) soon(this); }
 
-  rebuild() { this.u?.destroy(); this.u = null; if (!this.seen) mark(this.plot, "aria-label", t(this.spec.title)); this.wanted(true); }
+  rebuild() { this.u?.destroy(); this.u = null; if (!this.seen) { put(this.title, t(this.spec.title)); mark(this.plot, "aria-label", t(this.spec.title)); } this.wanted(true); }
 
   sized() {
     const width = this.plot.clientWidth, height = Math.max(LEAST_PX, this.plot.clientHeight);

@@ -48,7 +48,7 @@ addTexts({
   ko: {
     "p-map": "지도", "p-charts": "곡선", "p-today": "오늘", "n-range": "곡선의 기간", "n-now": "현재", "n-tabs": "화면 나누기",
     "tab-now": "현재", "tab-streams": "스트림", "tab-book": "호가", "tab-curves": "곡선", "tab-incidents": "사고", "tab-trader": "거래",
-    "tip-pause": "화면 멈춤 (스페이스)", "tip-find": "종목 찾기 (/)", "tip-theme": "밝게 또는 어둡게 (t)", "tip-language": "View in English (l)", "tip-help": "도움말: 단축키와 각 수치의 뜻 (?)", "tip-settings": "설정: 언어, 테마, 색, 시각",
+    "tip-pause": "화면 멈춤 (스페이스)", "tip-find": "종목 찾기 (/)", "tip-theme": "밝게 또는 어둡게 (t)", "tip-language": "EN: View in English (l)", "tip-help": "도움말: 단축키와 각 수치의 뜻 (?)", "tip-settings": "설정: 언어, 테마, 색, 시각",
     find: "찾기", help: "도움말", "by-language": "언어의 관례대로", less: "접기", "more-reasons": "원인 {count}개 더 보기",
     "sub-recording": "스트림 {streams}개 중 {live}개", "sub-since": "{span}째", where: "hoga {hoga} · {data} · 시작 {since}",
     "link-live": "실시간", "link-stale": "갱신 없음", "link-lost": "대시보드가 {span}째 응답하지 않습니다", "link-lost-short": "응답 없음", "link-lost-word": "대시보드 연결 끊김", "link-over": "세션 종료: 새로고침하세요", "link-full": "접속자가 너무 많음, 재시도 중", "link-wait": "연결 중", age: "{span} 전 값",
