@@ -17,7 +17,7 @@ export class Heatmap {
   constructor(slot, store, data) {
     this.store = store;
     this.data = data;
-    this.title = make("button", { type: "button", class: "x", "data-x": "heat" });
+    this.title = make("button", { type: "button", class: "x", "data-x": "heat", "data-t": "heat", text: t("heat") });
     this.read = make("span", { class: "values" });
     this.box = make("div", { class: "heat" });
     this.told = make("p", { class: "quiet", "aria-live": "polite" });

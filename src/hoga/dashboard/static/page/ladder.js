@@ -23,7 +23,7 @@ export class Ladder {
       button.addEventListener("click", () => { this.group = ticks; this.seen.step = null; soon(this); });
       return button;
     });
-    this.label = make("button", { type: "button", class: "x", "data-x": "book" });
+    this.label = make("button", { type: "button", class: "x", "data-x": "book", "data-t": "group", text: t("group") });
     this.buttonBox = make("div", { class: "grouping", role: "group" }, this.label, ...this.buttons);
     this.heads = [0, 1, 2].map(() => make("th", { scope: "col" }));
     this.body = make("tbody");
