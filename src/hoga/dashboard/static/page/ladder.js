@@ -25,7 +25,7 @@ export class Ladder {
     });
     this.label = make("button", { type: "button", class: "x", "data-x": "book", "data-t": "group", text: t("group") });
     this.buttonBox = make("div", { class: "grouping", role: "group" }, this.label, ...this.buttons);
-    this.heads = [0, 1, 2].map(() => make("th", { scope: "col" }));
+    this.heads = ["price", "size", "sum"].map((key) => make("th", { scope: "col", text: t(key) }));
     this.body = make("tbody");
     this.table = make("table", { class: "ladder" }, make("thead", {}, make("tr", {}, ...this.heads)), this.body);
     this.none = make("p", { class: "none" });

@@ -9,7 +9,7 @@ export class Tape {
   constructor(slot, store, data, rows = 12) {
     this.store = store;
     this.data = data;
-    this.heads = [0, 1, 2].map(() => make("th", { scope: "col" }));
+    this.heads = ["tape-time", "price", "size"].map((key) => make("th", { scope: "col", text: t(key) }));
     this.rows = Array.from({ length: rows }, () => { const cells = [make("td"), make("td"), make("td")]; return { row: make("tr", {}, ...cells), cells, n: null }; });
     this.table = make("table", { class: "tape" }, make("thead", {}, make("tr", {}, ...this.heads)), make("tbody", {}, ...this.rows.map((each) => each.row)));
     this.none = make("p", { class: "none" });
