@@ -48,6 +48,7 @@ class Axis {
     const short = LEAST_MS - (to - from);
     if (short > 0) { from -= short / 2; to += short / 2; }
     setView({ zoom: `${Math.floor(from / 1000)}-${Math.ceil(to / 1000)}` });
+    this.read();
   }
 
   zoomTo(from, to) {
@@ -55,7 +56,7 @@ class Axis {
     this.setZoom(from - around, to + around);
   }
 
-  back() { if (this.paused) this.pause(0); setView({ zoom: "" }); }
+  back() { if (this.paused) this.pause(0); setView({ zoom: "" }); this.read(); }
 
   pause(now) { this.paused = this.paused ? 0 : now; this.tell("span"); }
 
