@@ -27,11 +27,11 @@ def merge(
     archive_format: Annotated[str | None, typer.Option("--format", help="zip or zst; else that of the archives.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
 ) -> int:
-    """Unite the archives of several collectors into one that has whatever any of them got, each record once.
+    """Make one archive of several collectors'.
 
-    Of a record that several have, that of the collector named first stays, else the one received first. The archives are only read; what
-    DIR held already stays in it. The result is the same in whatever order, and however often, they are united. A gap remains where all
-    had one. Exit status 1 when a day could not be united.
+    It has whatever any of them got, each record once. Of a record that several have, that of the collector named first stays, else the
+    one received first. The archives are only read; what DIR held already stays in it. The result is the same in whatever order, and
+    however often, they are united. A gap remains where all had one. Exit status 1 when a day could not be united.
 
     Example: hoga merge tokyo/data seoul/data -o data --collectors tokyo,seoul
     """

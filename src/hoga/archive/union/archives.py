@@ -7,7 +7,6 @@ afterwards. A day that somebody records just now is left for later, and named.
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,10 +21,11 @@ from hoga.archive.keep.merge import merge_day
 from hoga.archive.read.openminute import OpenMinutes
 from hoga.archive.union.unite import Source, United, unite_day
 from hoga.core.errors import HogaError
-from hoga.runtime.durable import make_folder, write_file
+from hoga.runtime.durable import link, make_folder, remove_folder, unlink, write_file
 
 __all__ = ["Archive", "Done", "unite_archives"]
 
+_PIECE_BYTES = 1 << 20
 WORK_FOLDER = ".uniting"
 """Below the result; whoever finds one may remove it."""
 
@@ -147,9 +147,10 @@ def _bring(path: Path, to: Path) -> None:
     """A second name for a file that is only read, where the file system gives one, else a copy. Ledgers are cut when they are merged."""
     if not path.name.endswith(".ledger.jsonl"):
         with contextlib.suppress(OSError):
-            to.hardlink_to(path)
+            link(path, to)
             return
-    shutil.copyfile(path, to)
+    with path.open("rb") as file:
+        write_file(to, iter(lambda: file.read(_PIECE_BYTES), b""))
 
 
 def _format_of(day: SeriesDay) -> str | None:
@@ -177,10 +178,20 @@ def _copy_lists(found: Iterable[Found], out: Path) -> None:
 @contextmanager
 def _work_folder(out: Path) -> Iterator[Path]:
     work = out / WORK_FOLDER
-    if work.exists():
-        shutil.rmtree(work)
+    _remove(work)
     make_folder(work)
     try:
         yield work
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        _remove(work)
+
+
+def _remove(folder: Path) -> None:
+    """All of a working folder."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir():
+            remove_folder(path)
+        else:
+            unlink(path)
+    if folder.exists():
+        remove_folder(folder)
