@@ -34,7 +34,9 @@ ATOMS = [
 def git(folder: Path, *arguments: str, told: bytes = b"") -> bytes:
     """What git prints, without anybody's own configuration."""
     clean = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "GIT_CEILING_DIRECTORIES": str(folder.parent)}
-    return subprocess.run(["git", "-C", folder, *arguments], input=told, capture_output=True, env=clean, check=False).stdout
+    done = subprocess.run(["git", "-C", folder, *arguments], input=told, capture_output=True, env=clean, check=False)
+    assert done.returncode in (0, 1), (done.returncode, done.stderr)
+    return done.stdout
 
 
 def make(folder: Path) -> Path:
