@@ -44,6 +44,18 @@ def test_a_stream_is_quiet_after_fifteen_intervals() -> None:
     assert not watch.quiet_s.any()
 
 
+def test_a_series_that_is_asked_for_is_never_quiet() -> None:
+    """Three of them come with a new connection, in a second or two, and the next one within the hour."""
+    meta = msgspec.structs.replace(META, streams=[msgspec.structs.replace(META.streams[0], kind="snapshot"), *META.streams[1:]])
+    watch = Watch()
+    for tick in range(1, 900):
+        snapshot = at(
+            tick, received=[min(tick // 10, 3), tick, tick, tick], newest_ns=[min(tick, 30) * SECOND_NS, *at(tick).rows.newest_ns[1:]]
+        )
+        watch.feed(msgspec.structs.replace(snapshot, meta=meta), pid=1, mono_s=tick / 10)
+    assert not watch.quiet_s.any()
+
+
 def test_trades_may_pause_for_longer_than_books() -> None:
     watch = Watch()
     fed(watch, range(1, 200))

@@ -76,6 +76,11 @@ class StreamRow(msgspec.Struct, frozen=True, array_like=True):
     directory: str
 
     @property
+    def asked(self) -> bool:
+        """Whether it is asked for over REST, and has no pace of its own."""
+        return self.kind == Kind.SNAPSHOT
+
+    @property
     def steady(self) -> bool:
         """Whether it comes at a pace of its own (books do), rather than when somebody trades."""
         return Kind.of(self.kind) in (Kind.ORDERBOOK, Kind.DELTA)

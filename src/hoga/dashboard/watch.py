@@ -63,6 +63,7 @@ class Watch:
         self._reconnects: dict[str, tuple[int, deque[float]]] = {}
         self._lanes: NDArray[numpy.int64] = numpy.zeros(streams, dtype=numpy.int64)
         self._steady: NDArray[numpy.bool_] = numpy.zeros(streams, dtype=bool)
+        self._asked: NDArray[numpy.bool_] = numpy.zeros(streams, dtype=bool)
         self._counted: Floats = numpy.zeros(streams)
         self._counted_s: Floats = numpy.zeros(streams)
         self._was_quiet: NDArray[numpy.bool_] = numpy.zeros(streams, dtype=bool)
@@ -82,6 +83,7 @@ class Watch:
             self._counted_s = numpy.full(len(self.rates), mono_s)
             self._lanes = numpy.array([row.lane for row in snapshot.meta.streams], dtype=numpy.int64)
             self._steady = numpy.array([row.steady for row in snapshot.meta.streams], dtype=bool)
+            self._asked = numpy.array([row.asked for row in snapshot.meta.streams], dtype=bool)
         self._rate(snapshot, mono_s)
         self._judge_quiet(snapshot, mono_s)
         if mono_s - self._last_second >= 1.0:
@@ -141,7 +143,8 @@ class Watch:
             self._usual += (self.rates - self._usual) * share
 
     def _judge_quiet(self, snapshot: Snapshot, mono_s: float) -> None:
-        """A steady stream is quiet after `BOOK_PATIENCE`. Trades come in bursts: `TRADE_PATIENCE`, once their pauses are known."""
+        """A steady stream is quiet after `BOOK_PATIENCE`. Trades come in bursts: `TRADE_PATIENCE`, once their pauses are known.
+        What is asked for comes when it is asked for."""
         newest = numpy.array(snapshot.rows.newest_ns, dtype=numpy.int64)
         age = numpy.where(newest > 0, (snapshot.now_ns - newest) / 1e9, mono_s - self._started)
         came = (newest > self._newest) & (self._newest > 0) & (self.quiet_s == 0.0)
@@ -153,7 +156,7 @@ class Watch:
         books_silent, trades_silent = (
             is_silent(age, patience, interval_s=interval, longest_s=self._longest_s) for patience in (BOOK_PATIENCE, trades)
         )
-        silent = numpy.where(self._steady, books_silent, trades_silent)
+        silent = numpy.where(self._steady, books_silent, trades_silent) & ~self._asked
         self.quiet_s = numpy.where(silent & (mono_s - self._started > _LEARN_S), age, 0.0)
         self._was_quiet |= self.quiet_s > 0
 

@@ -3,7 +3,7 @@ import { make, mark, put } from "./dom.js";
 import { count, ms, rate, share, span } from "./format.js";
 import { t } from "./i18n.js";
 import { closeSheet } from "./layout.js";
-import { healthOf, stateOf } from "./states.js";
+import { healthOf, isAsked, stateOf } from "./states.js";
 import { channelText, kindText, lostText, venueText } from "./words.js";
 
 const SWIPE = 60; // px
@@ -36,7 +36,7 @@ export function mountChosen(slot, store) {
     each.streams.forEach((at, place) => {
       const state = stateOf(store.rows.st[at]);
       put(nodes[place].name, streams.filter((row) => row[4] === streams[place][4]).length > 1 ? `${kindText(streams[place][4])} ${channelText(streams[place])}` : kindText(streams[place][4]));
-      put(nodes[place].state, state.code === "ok" ? `${rate(store.rows.rate[at])}/s` : `${state.glyph} ${state.word}`);
+      put(nodes[place].state, state.code === "ok" ? isAsked(streams[place]) ? "" : `${rate(store.rows.rate[at])}/s` : `${state.glyph} ${state.word}`);
       mark(nodes[place].node, "data-level", state.code === "ok" ? null : state.level);
     });
     const { st, median, p99 } = healthOf(each, store);

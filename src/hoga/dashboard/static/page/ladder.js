@@ -64,11 +64,12 @@ export class Ladder {
     this.heads.forEach((head, at) => put(head, t(["price", "size", "sum"][at])));
     this.table.hidden = this.buttonBox.hidden = !book;
     this.none.hidden = Boolean(book);
-    if (!book) { put(this.none, t(hasBook(this.store) ? "waiting-book" : "no-book")); return; }
+    if (!book) { this.letters = null; put(this.none, t(hasBook(this.store) ? "waiting-book" : "no-book")); return; }
     const step = this.data.tick * BigInt(this.group), now = performance.now();
     const bids = grouped(book.bids, step, true).slice(0, this.count), asks = grouped(book.asks, step, false).slice(0, this.count);
     const sums = { bid: summed(bids), ask: summed(asks) };
     const most = [sums.bid.at(-1) ?? 0n, sums.ask.at(-1) ?? 0n].reduce((a, b) => (a > b ? a : b));
+    const letters = [0, 0, 0];
     const compare = this.seen.step === step && this.seen.digits === book.digits && this.seen.sizeDigits === book.sizeDigits && !this.still;
     for (let at = 0; at < 2 * MOST; at += 1) {
       const isAsk = at < MOST, place = isAsk ? MOST - 1 - at : at - MOST;
@@ -77,9 +78,8 @@ export class Ladder {
       if (entry.row.hidden) continue;
       const sum = sums[isAsk ? "ask" : "bid"][place];
       entry.at = level ? level[0] : null;
-      put(entry.price, level ? write(level[0], book.digits) : "");
-      put(entry.size, level ? sizeText(level[1], book.sizeDigits) : "");
-      put(entry.sum, level ? sizeText(sum, book.sizeDigits) : "");
+      const texts = level ? [write(level[0], book.digits), sizeText(level[1], book.sizeDigits), sizeText(sum, book.sizeDigits)] : ["", "", ""];
+      [entry.price, entry.size, entry.sum].forEach((cell, column) => { put(cell, texts[column]); letters[column] = Math.max(letters[column], texts[column].length); });
       const long = level ? share(sum, most) : 0;
       if (long !== entry.long) { entry.long = long; entry.bar.style.transform = `scaleX(${long})`; }
       const before = level && this.seen[isAsk ? "asks" : "bids"].get(level[0]);
@@ -88,10 +88,20 @@ export class Ladder {
     }
     this.seen = { step, digits: book.digits, sizeDigits: book.sizeDigits, bids: new Map(bids), asks: new Map(asks) };
     this.fadeLater();
+    this.widen(letters);
     const spread = spreadOf(book, this.data.tick);
     put(this.middle, spread ? spread.mid : "–");
     put(this.spread, spread ? t(spread.ticks === "1" ? "spread-one" : "spread-line", spread) : "");
     this.tellAge();
+  }
+
+  widen(letters) { // each column as wide as its longest text asks: a price is never cut
+    const most = letters.map((count, at) => Math.max(count, this.letters?.[at] ?? 0));
+    if (String(most) === String(this.letters)) return;
+    this.letters = most;
+    const shown = this.heads.filter((head) => head.offsetParent), whole = shown.reduce((sum, head) => sum + most[this.heads.indexOf(head)] + 1, 0);
+    for (const head of shown) head.style.width = `${(100 * (most[this.heads.indexOf(head)] + 1)) / whole}%`;
+    mark(this.table, "data-long", whole * 7 + 12 > this.table.clientWidth ? "" : null);
   }
 
   fadeLater() {

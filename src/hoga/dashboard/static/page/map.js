@@ -5,6 +5,7 @@ import { choosePlace } from "./chosen.js";
 import { make, mark, put } from "./dom.js";
 import { count, rate } from "./format.js";
 import { soon } from "./frames.js";
+import { isAsked } from "./states.js";
 import { t } from "./i18n.js";
 import { ink, mix } from "./ink.js";
 import { Paper } from "./paper.js";
@@ -75,7 +76,7 @@ export class StreamMap {
     const { columns, dot } = this.layout;
     for (let at = 0; at < this.count; at += 1) {
       const state = stateOf(rows.st[at]);
-      const sign = state === 0 ? brightness(rows.rate[at], rows.usual?.[at]) : 4 + state;
+      const sign = state === 0 ? isAsked(this.store.meta.streams[at]) ? 3 : brightness(rows.rate[at], rows.usual?.[at]) : 4 + state;
       if (this.shown[at] === sign) continue;
       this.shown[at] = sign;
       ctx.drawImage(this.atlas, sign * dot, 0, dot, dot, (at % columns) * dot, Math.floor(at / columns) * dot, dot, dot);

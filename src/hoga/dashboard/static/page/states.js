@@ -29,3 +29,6 @@ export function healthOf(instrument, store) {
 
 const ORDER = ["ok", "unknown", "never", "down", "silent", "gated", "disconnected", "disk"];
 export const severity = (flags) => ORDER.indexOf(codeOf(flags));
+
+// Books that are asked for over REST (a row of meta.streams): they have no pace of their own.
+export const isAsked = (stream) => stream?.[4] === "snapshot";
