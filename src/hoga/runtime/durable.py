@@ -13,6 +13,7 @@ import contextlib
 import ctypes
 import errno
 import os
+import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
@@ -128,14 +129,30 @@ def temporary_for(target: Path) -> Path:
     return target.with_name(target.name + TEMPORARY_SUFFIX)
 
 
+def _is_special(path: Path) -> bool:
+    """Whether it is a device, a pipe or a socket, or leads to one: no file may take its name."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISBLK(mode) or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
 def install(temporary: Path, target: Path) -> None:
-    """Put a written and fsynced `temporary` in the place of `target`, for good."""
+    """Put a written and fsynced `temporary` in the place of `target`, for good. Raises OSError, also where that is a device or pipe."""
+    if _is_special(target):
+        unlink(temporary, missing_ok=True)
+        raise OSError(errno.EEXIST, "it is no regular file, and its name is not taken")
     rename(temporary, target)
     fsync_folder(target.parent)
 
 
 def write_file(target: Path, pieces: Iterable[bytes]) -> None:
-    """Make `target` of `pieces`, all or nothing. Raises DiskFull when there is no space, ArchiveError when it cannot be written."""
+    """Make `target` of `pieces`, all or nothing; into a device or a pipe they are written as they come. Raises DiskFull when there is no
+    space, ArchiveError when it cannot be written."""
+    if _is_special(target):
+        _write_into(target, pieces)
+        return
     temporary = temporary_for(target)
     try:
         with temporary.open("wb", buffering=0) as file:
@@ -146,6 +163,15 @@ def write_file(target: Path, pieces: Iterable[bytes]) -> None:
     except OSError as fault:
         with contextlib.suppress(OSError):  # a disk may be full: give the space back
             unlink(temporary, missing_ok=True)
+        raise write_fault(target, fault) from fault
+
+
+def _write_into(target: Path, pieces: Iterable[bytes]) -> None:
+    try:
+        with target.open("wb", buffering=0) as file:
+            for piece in pieces:
+                write_all(file.fileno(), piece)
+    except OSError as fault:
         raise write_fault(target, fault) from fault
 
 
