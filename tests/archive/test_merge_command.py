@@ -12,7 +12,7 @@ import pytest
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import merge_day
 from hoga.cli.main import main
-from tests.archive.workshop import DAY, Workshop, fill_trades, read_records
+from tests.archive.workshop import DAY, Workshop, agg_trade, fill_trades, read_records
 
 Printed = Callable[..., tuple[int, str, str]]
 
@@ -51,6 +51,17 @@ def test_merged_and_unmerged_days_become_one_and_stay_as_they_were(tmp_path: Pat
     (done,) = json.loads(out)["done"]
     assert (status, done["state"], done["records"]) == (0, "unchanged", 120)
     assert hoga("verify", tmp_path / "all")[0] == 0
+
+
+def test_the_configuration_says_whose_record_stays(tmp_path: Path, hoga: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, late in (("tokyo", 0), ("seoul", 900)):
+        shop = Workshop(tmp_path / name / "binance" / "execution", "execution")
+        line = agg_trade(shop.minute_ns("13-15") + late, 1).replace(b'"binance-1"', b'"%b/binance-1"' % name.encode())
+        shop.seal("13-15", [line], ids=[1])
+    monkeypatch.setenv("HOGA_COLLECTORS", "seoul,tokyo")
+    assert hoga("merge", tmp_path / "tokyo", tmp_path / "seoul", "-o", tmp_path / "all")[0] == 0
+    (line,) = read_records(tmp_path / "all")
+    assert b'"conn":"seoul/' in line
 
 
 def test_a_day_that_cannot_be_united_is_named_and_the_others_are(tmp_path: Path, hoga: Printed) -> None:

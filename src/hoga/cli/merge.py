@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +23,9 @@ def register(app: typer.Typer) -> None:
 def merge(
     archives: Annotated[list[Path], typer.Argument(metavar="ARCHIVE...", help="Data folders of collectors; NAME=FOLDER gives one a name.")],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where the one archive is, or becomes.")],
-    collectors: Annotated[str, typer.Option("--collectors", metavar="A,B", help="Whose record stays, the preferred first.")] = "",
+    collectors: Annotated[
+        str, typer.Option("--collectors", metavar="A,B", help="Whose record stays, the preferred first [default: COLLECTORS].")
+    ] = "",
     day: Annotated[str | None, typer.Option("--day", metavar="D", help="Only this day, YYYY-MM-DD.")] = None,
     archive_format: Annotated[str | None, typer.Option("--format", help="zip or zst; else that of the archives.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
@@ -48,7 +51,7 @@ def merge(
             raise mistake("--out", str(out), f"a folder that is not in {root}, nor around it")
     labels = _labels(named)
     plan = [Archive(label, root) for label, (_, root) in zip(labels, named, strict=True)]
-    order = [name for name in collectors.replace(",", " ").split() if name]
+    order = collectors.replace(",", " ").split() or _configured_order()
     with Progress("merge, days") as progress:
         found = list(
             unite_archives(
@@ -69,6 +72,16 @@ def merge(
     for each in failed:
         error_line(f"{each.what}: {each.why}")
     return 1 if failed else 0
+
+
+def _configured_order() -> list[str]:
+    """COLLECTORS of the configuration in the working folder, where there is one."""
+    from hoga.app.config.load import find_config, load_config
+
+    found = find_config(None, os.environ)
+    if found is None and "HOGA_COLLECTORS" not in os.environ:
+        return []
+    return list(load_config(found, overrides=[], environ=os.environ).program.collectors or ())
 
 
 def _archive(text: str) -> tuple[str, Path]:

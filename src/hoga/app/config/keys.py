@@ -322,6 +322,8 @@ def _collectors() -> list[Key]:
     return [
         Key(name="COLLECTOR", kind=Kind.PLACE, default="", optional=True,
             text="This collector's name, before every connection's (`tokyo/…`); `hoga merge` tells whose a record is by it."),
+        Key(name="COLLECTORS", kind=Kind.WORDS, default="", optional=True,
+            text="Names of collectors, the preferred first: of a record that several have, `hoga merge` keeps the first one's."),
         Key(name="S3_ENDPOINT", kind=Kind.HTTP_URL, default="", optional=True,
             text="Where buckets are; the bucket is a part of the path then. Not set: Amazon's own. Keys are in the environment."),
         Key(name="S3_REGION", kind=Kind.PLACE, default="", optional=True,
