@@ -230,7 +230,7 @@ def test_no_disk_for_the_page_is_one_line_and_changes_no_status(
         raise DiskFull(path, "no space left")
 
     end = TradeEnd(ok=True, mode="live", orders=1, fills=1, pnl="0", pnl_currency="USDT", verdict="FLAT", journal=str(journal), incident="")
-    monkeypatch.setattr(reports, "write_file", full)
+    monkeypatch.setattr(reports, "write_result", full)
     assert end_run(end, as_json=True, verdict=lambda end: None) == 0
     said = capsys.readouterr()
     told = json.loads(said.out)

@@ -16,7 +16,7 @@ from hoga.core.errors import ArchiveError
 from hoga.report.comparison import render_comparison
 from hoga.report.page import Proof, render
 from hoga.report.parts import Assets
-from hoga.runtime.durable import write_file
+from hoga.runtime.durable import write_result
 from hoga.trading.choosing import Try
 from hoga.trading.outcome import OutcomeBuilder
 from hoga.trading.told import Outcome, figures
@@ -70,7 +70,7 @@ def bytes_of_last(folder: Path) -> int:
 
 def write_report(report: Report, out: Path, *, lang: str) -> None:
     """Write its page. Raises ArchiveError, DiskFull, OSError."""
-    write_file(out, [render(report.outcome, report.proof, lang=lang, assets=_assets()).encode()])
+    write_result(out, [render(report.outcome, report.proof, lang=lang, assets=_assets()).encode()])
 
 
 def journals_below(path: Path) -> list[Path]:
@@ -109,7 +109,7 @@ def _parameters(found: Outcome) -> dict[str, str]:
 
 def write_comparison(tries: Sequence[Try], out: Path, *, lang: str) -> None:
     """Write the page of many runs. Raises ArchiveError, DiskFull, OSError."""
-    write_file(out, [render_comparison(tries, lang=lang, assets=_assets()).encode()])
+    write_result(out, [render_comparison(tries, lang=lang, assets=_assets()).encode()])
 
 
 def _prove(folder: Path, builder: OutcomeBuilder) -> Proof:

@@ -87,10 +87,10 @@ def _print(facts: Facts) -> None:
 
 def _write(facts: Facts, page: Path, lang: str) -> None:
     from hoga.history import coverage_page
-    from hoga.runtime.durable import write_file
+    from hoga.runtime.durable import write_result
 
     if page.is_dir() or not page.parent.is_dir():
         raise mistake("--html", str(page), "a file in a folder that exists")
     static = Path(coverage_page.__file__).parent / "static"
     style, script = ((static / name).read_text(encoding="utf-8") for name in ("coverage.css", "coverage.js"))
-    write_file(page, [coverage_page.render(facts, lang=lang, style=style, script=script).encode()])
+    write_result(page, [coverage_page.render(facts, lang=lang, style=style, script=script).encode()])

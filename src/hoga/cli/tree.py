@@ -66,9 +66,9 @@ def tree(
 
 
 def _write_file(folder: Path, extra: bytes, out: Path) -> Told:
-    from hoga.runtime.durable import fsync, install, temporary_for, unlink, write_fault
+    from hoga.runtime.durable import fsync, install, is_special, temporary_for, unlink, write_fault
 
-    if out.is_dir():
+    if out.is_dir() or is_special(out):
         raise mistake("-o", str(out), "the name of a file")
     if not out.parent.is_dir():
         raise mistake("-o", str(out), "a file in a folder that exists")

@@ -25,7 +25,7 @@ from hoga.history.batch import Arrays, some
 from hoga.history.dataset import batches_of
 from hoga.history.decoding import gaps_in
 from hoga.history.events_npz import EVENT, BookEvents, Events, delta_events, in_order, shifted, trade_events
-from hoga.runtime.durable import fsync, install, temporary_for, unlink, write_fault
+from hoga.runtime.durable import fsync, install, is_special, temporary_for, unlink, write_fault
 
 __all__ = ["FORMS", "Exported", "export"]
 
@@ -65,6 +65,8 @@ def export(asked: Asked, form: str, out: Path, *, time: str = "event", shift_clo
     """
     if not any(series.days or series.capture for series in asked.series):
         raise Misasked("export: there is nothing in that span")
+    if is_special(out):
+        raise Misasked(f"export: {out} is a device or a pipe; expected the name of a file")
     temporary = temporary_for(out)
     try:
         exported = FORMS[form](asked, temporary, _How(time, shift_clock, fill))

@@ -27,6 +27,7 @@ __all__ = [
     "fsync",
     "fsync_folder",
     "install",
+    "is_special",
     "link",
     "make_folder",
     "nameless_file",
@@ -40,6 +41,7 @@ __all__ = [
     "write_all",
     "write_fault",
     "write_file",
+    "write_result",
 ]
 
 TEMPORARY_SUFFIX = ".merging"
@@ -129,30 +131,14 @@ def temporary_for(target: Path) -> Path:
     return target.with_name(target.name + TEMPORARY_SUFFIX)
 
 
-def _is_special(path: Path) -> bool:
-    """Whether it is a device, a pipe or a socket, or leads to one: no file may take its name."""
-    try:
-        mode = path.stat().st_mode
-    except OSError:
-        return False
-    return stat.S_ISCHR(mode) or stat.S_ISBLK(mode) or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
-
-
 def install(temporary: Path, target: Path) -> None:
-    """Put a written and fsynced `temporary` in the place of `target`, for good. Raises OSError, also where that is a device or pipe."""
-    if _is_special(target):
-        unlink(temporary, missing_ok=True)
-        raise OSError(errno.EEXIST, "it is no regular file, and its name is not taken")
+    """Put a written and fsynced `temporary` in the place of `target`, for good."""
     rename(temporary, target)
     fsync_folder(target.parent)
 
 
 def write_file(target: Path, pieces: Iterable[bytes]) -> None:
-    """Make `target` of `pieces`, all or nothing; into a device or a pipe they are written as they come. Raises DiskFull when there is no
-    space, ArchiveError when it cannot be written."""
-    if _is_special(target):
-        _write_into(target, pieces)
-        return
+    """Make `target` of `pieces`, all or nothing. Raises DiskFull when there is no space, ArchiveError when it cannot be written."""
     temporary = temporary_for(target)
     try:
         with temporary.open("wb", buffering=0) as file:
@@ -166,7 +152,20 @@ def write_file(target: Path, pieces: Iterable[bytes]) -> None:
         raise write_fault(target, fault) from fault
 
 
-def _write_into(target: Path, pieces: Iterable[bytes]) -> None:
+def is_special(path: Path) -> bool:
+    """Whether it is a device, a pipe or a socket, or leads to one: what somebody names as a place for a result, and no file may replace."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISBLK(mode) or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
+def write_result(target: Path, pieces: Iterable[bytes]) -> None:
+    """`write_file` for a place that a person named: into a device or a pipe the pieces are written as they come. Raises likewise."""
+    if not is_special(target):
+        write_file(target, pieces)
+        return
     try:
         with target.open("wb", buffering=0) as file:
             for piece in pieces:
