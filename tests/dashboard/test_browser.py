@@ -187,6 +187,7 @@ def test_axe_finds_nothing(stage: Stage, open_page: Open, size: str, scheme: str
     wait(page, is_state("degraded" if scene == "silent" else "recording"))
     page.wait_for_selector("#alert-rows li" if scene == "hub" and size == "desk" else "#tiles .tile")
     page.wait_for_timeout(400)
+    page.emulate_media(reduced_motion="reduce")  # no colour is on its way to another
     page.evaluate(AXE)
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
     assert not [(each["id"], [node["html"][:160] for node in each["nodes"][:3]]) for each in found]
@@ -198,6 +199,7 @@ def test_axe_finds_nothing_about_a_trader_either(stage: Stage, open_page: Open, 
     stage.trader = make_trader(stage.folder, incident="20261129-133156", rung="HALTED", armed_by="dashboard from 127.0.0.1")
     page = open_page(f"#lang={language}", size=size, scheme=scheme)
     wait(page, "!document.querySelector('#trader').hidden && document.querySelector('#order-rows tr') != null")
+    page.emulate_media(reduced_motion="reduce")  # no colour is on its way to another
     page.evaluate(AXE)
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
     assert not [(each["id"], [node["html"][:160] for node in each["nodes"][:3]]) for each in found]

@@ -79,8 +79,12 @@ def test_a_page_of_another_kind_is_named(own_stage: Stage, own_served: Served) -
     until(lambda: health(own_served) == (503, ["page-foreign"]))
     own_stage.page.unlink()
     other = PageWriter(own_stage.page, slot_bytes=1_000)
-    other.publish(b"no snapshot at all")
-    until(lambda: health(own_served) == (503, ["page-version"]))
+
+    def is_told() -> bool:
+        other.publish(b"no snapshot at all")  # a page that nobody writes any more is told as old before anything else
+        return health(own_served) == (503, ["page-version"])
+
+    until(is_told)
     other.close()
 
 

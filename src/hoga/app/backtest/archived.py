@@ -113,7 +113,7 @@ class ArchivedLife:
             return
         if self._then:
             self._give(Tick(self._event.at_ns + SECOND_NS))
-        while clean and (self._then or self._now):
+        while clean and not self.why and (self._then or self._now):
             self._differ(self._then.popleft() if self._then else None, self._now.popleft() if self._now else None)
 
     def _end_at(self, cause: dict[str, Any], record: Record) -> None:
@@ -148,5 +148,11 @@ class ArchivedLife:
             self._differ(self._then.popleft(), self._now.popleft())
 
     def _differ(self, then: Said | None, now: Said | None) -> None:
+        if self.why:
+            return
+        if self._next is None and then != now:  # frames behind its end may have led here without being named by any record
+            self.at_ns = self._event.at_ns
+            self.why = f"there is no tape, and what was decided at {iso_of(self.at_ns)} is another: the archive ends before it"
+            return
         place = Place(life=self._making.boot, entry=self.entry, of=type(self._event).__name__, at_ns=self._event.at_ns)
         self._comparison.compare(place, [then] if then else [], [now] if now else [])
