@@ -34,7 +34,7 @@ from hoga.archive.form.store import sha256_of
 from hoga.archive.keep.classic import CLASSIC, classic_day, describe_day, is_classic
 from hoga.archive.keep.leftover import journals_of_note, neighbours
 from hoga.archive.keep.parts import file_part
-from hoga.archive.keep.splice import Part, Placed, ReadBack, read_back, recompress, splice
+from hoga.archive.keep.splice import Part, Placed, ReadBack, read_back, recompress, row_part, splice
 from hoga.core.errors import ArchiveError, ManifestMismatch, SegmentCorrupt
 from hoga.core.times import MINUTE_NS, day_start_ns, iso_of, minute_start_ns
 from hoga.runtime.durable import TEMPORARY_SUFFIX, fsync, fsync_folder, install, temporary_for, unlink, write_all
@@ -306,15 +306,7 @@ class DayMerge:
         located = locate(self.day.manifest_path.with_name(earlier.archive.file))
         for row in earlier.segments:
             if located.archive_format == self._format and located.ours:
-                part = Part(
-                    located=located,
-                    at=row.archive_offset,
-                    length=row.archive_bytes,
-                    text_bytes=row.bytes,
-                    crc32=row.crc32,
-                    body_crc32=row.archive_crc32,
-                    source=located.path,
-                )
+                part = row_part(located, row)
             else:
                 blocks = inflate_range(located, row.archive_offset, row.archive_bytes)
                 part = recompress(blocks, self.spool, archive_format=self._format, source=located.path)

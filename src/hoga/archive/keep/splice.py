@@ -17,12 +17,13 @@ import msgspec
 from hoga.archive.form.container import skippable_note, wrap_note, zip_head, zip_tail
 from hoga.archive.form.deflate import crc32, crc32_combine
 from hoga.archive.form.locate import Located, locate
+from hoga.archive.form.manifest import SegmentRow
 from hoga.archive.form.segment import FINE, BodyWriter, Packer, inflate_range
 from hoga.archive.form.text import count_lines
 from hoga.core.errors import SegmentCorrupt
 from hoga.runtime.durable import copy_range, fsync, write_all
 
-__all__ = ["Part", "Placed", "ReadBack", "body_part", "read_back", "recompress", "splice"]
+__all__ = ["Part", "Placed", "ReadBack", "body_part", "read_back", "recompress", "row_part", "splice"]
 
 _HASHES_AHEAD = 4
 _HASH_BYTES = 1024 * 1024
@@ -68,6 +69,19 @@ def body_part(located: Located, *, text_bytes: int, crc: int) -> Part:
         text_bytes=text_bytes,
         crc32=crc,
         body_crc32=located.body_crc32,
+        source=located.path,
+    )
+
+
+def row_part(located: Located, row: SegmentRow) -> Part:
+    """One segment of a day file made here."""
+    return Part(
+        located=located,
+        at=row.archive_offset,
+        length=row.archive_bytes,
+        text_bytes=row.bytes,
+        crc32=row.crc32,
+        body_crc32=row.archive_crc32,
         source=located.path,
     )
 

@@ -111,12 +111,12 @@ def open_recording(label: str, day: SeriesDay, collectors: Collectors) -> Record
     manifest = read_manifest(day.manifest_path)
     found = Recording(label, day, manifest)
     parts: list[_Marked] = []
-    for row in () if manifest is None else manifest.segments:
-        assert manifest is not None
-        parts.append(_read(found, day, manifest, row, collectors))
-        if len(parts[-1].receipts) != row.records:
-            why = f"{len(parts[-1].receipts)} records in segment {row.minute}, where {row.records} were sealed"
-            raise ManifestMismatch(day.manifest_path, why)
+    if manifest is not None:
+        for row in manifest.segments:
+            parts.append(_read(found, day, manifest, row, collectors))
+            if len(parts[-1].receipts) != row.records:
+                why = f"{len(parts[-1].receipts)} records in segment {row.minute}, where {row.records} were sealed"
+                raise ManifestMismatch(day.manifest_path, why)
     low, high = day_span(day.day)
     for beside, window in ((day_before(day), (low - EDGE_NS, low)), (day_after(day), (high, high + EDGE_NS))):
         other = read_manifest(beside.manifest_path)

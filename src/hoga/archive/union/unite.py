@@ -39,7 +39,7 @@ from hoga.archive.form.spans import without
 from hoga.archive.form.store import sha256_of
 from hoga.archive.form.text import split_lines
 from hoga.archive.keep.daymerge import SPOOL_SUFFIX, commit_day, finish_commit
-from hoga.archive.keep.splice import Part, Placed, ReadBack, read_back, recompress, splice
+from hoga.archive.keep.splice import Part, Placed, ReadBack, read_back, recompress, row_part, splice
 from hoga.archive.union.account import collector_rows, filled_gaps, recorded_of, remaining_gaps, united_live
 from hoga.archive.union.law import kept
 from hoga.archive.union.recording import Collectors, Recording, Stretch, open_recording
@@ -232,15 +232,7 @@ class _Union:
         row, located = stretch.row, recording.located
         assert row is not None and located is not None, "only segments of the day itself are taken"
         if located.ours and located.archive_format == self._format:
-            part = Part(
-                located=located,
-                at=row.archive_offset,
-                length=row.archive_bytes,
-                text_bytes=row.bytes,
-                crc32=row.crc32,
-                body_crc32=row.archive_crc32,
-                source=located.path,
-            )
+            part = row_part(located, row)
         else:
             part = recompress([recording.text(stretch)], self.spool, archive_format=self._format, source=located.path)
         return _Minute(minute=row.minute, span_min=row.span_min, part=part, records=row.records, row=row, state=row.state)
