@@ -294,6 +294,7 @@ async def test_a_foreign_origin_gets_no_socket(served: Served, origin: str) -> N
 async def test_with_a_token_nothing_is_shown_without_it(own_stage: Stage) -> None:
     own_stage.play()
     with serving(own_stage, token=TOKEN) as served:
+        until(lambda: served.get("/healthz", Authorization=f"Bearer {TOKEN}")[0] == 200)
         for path in ("/healthz", "/metrics", "/static/page/main.js"):
             assert served.get(path)[0] == 401, path
             assert served.get(path, Authorization="Bearer wrong")[0] == 401, path
