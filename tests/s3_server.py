@@ -26,6 +26,7 @@ class Bucket:
         self.asked: Counter[str] = Counter()
         self.sent = 0
         self.read_only = False
+        self.refused = ""
         self.numbers = itertools.count(1)
         self.lock = threading.Lock()
 
@@ -50,7 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(503, b"<Error><Code>SlowDown</Code></Error>")
             elif name != "bkt":
                 self._answer(404, b"<Error><Code>NoSuchBucket</Code></Error>")
-            elif bucket.read_only and self.command in ("PUT", "POST", "DELETE"):
+            elif (key and key == bucket.refused) or (bucket.read_only and self.command in ("PUT", "POST", "DELETE")):
                 self._answer(403, b"<Error><Code>AccessDenied</Code></Error>")
             else:
                 getattr(self, f"_{self.command.lower()}")(bucket, key, query, body)

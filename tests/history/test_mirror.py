@@ -116,6 +116,16 @@ def test_verify_names_exactly_what_is_damaged_or_gone(command: Printed, bucket: 
     }
 
 
+def test_an_object_that_cannot_be_read_is_one_line_and_the_others_are_proven(command: Printed, bucket: Bucket, data: Path) -> None:
+    command("mirror", data, AT)
+    bucket.refused = f"hoga/{BOOKS}.manifest.json"
+    status, out, _ = command("mirror", data, AT, "--verify", "--json")
+    told = json.loads(out)
+    assert status == 1
+    assert f"{AT}/{BOOKS}.manifest.json" in {each["file"] for each in told["failed"]}
+    assert f"{AT}/{TRADES}.zip" in {each["file"] for each in told["done"]}
+
+
 def test_a_slow_server_is_asked_again(command: Printed, bucket: Bucket, data: Path) -> None:
     bucket.fail_next = 3
     assert command("mirror", data, AT)[0] == 0

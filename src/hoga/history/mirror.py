@@ -69,7 +69,8 @@ def _day_sent(day: SeriesDay, data: Path, to: Path, bucket: Bucket) -> Iterator[
 def _files_of(day: SeriesDay) -> list[tuple[Path, str]]:
     """A day's files beside its manifest, each with the SHA-256 that the manifest says."""
     manifest = read_manifest(day.manifest_path)
-    assert manifest is not None, "the caller looked"
+    if manifest is None:
+        raise ArchiveError(day.manifest_path, "went away meanwhile")
     files = [(day.manifest_path.with_name(manifest.archive.file), manifest.archive.sha256)]
     if manifest.healed is not None:
         files.append((day.manifest_path.with_name(manifest.healed.file), manifest.healed.file_sha256))
@@ -123,6 +124,9 @@ def verify_mirror(at: Path, bucket: Bucket, *, on_file: Callable[[], None] = lam
             except ValueError as fault:
                 yield Mirrored(_name(path), "failed", why=f"the manifest cannot be trusted: {fault}")
                 continue
+            except (HogaError, OSError) as fault:
+                yield Mirrored(_name(path), "failed", why=_why(fault))
+                continue
             yield Mirrored(_name(path), "proven")
             files = {manifest.archive.file: manifest.archive.sha256}
             if manifest.healed is not None:
@@ -153,7 +157,11 @@ def _proven(path: Path, sha256: str, bucket: Bucket) -> Mirrored:
 def _alone(path: Path, bucket: Bucket) -> Iterator[Mirrored]:
     """An object no manifest names: a list of instruments is held against the SHA-256 that was written with it; a day without a manifest
     was not committed."""
-    found = bucket.head(path)
+    try:
+        found = bucket.head(path)
+    except (HogaError, OSError) as fault:
+        yield Mirrored(_name(path), "failed", why=_why(fault))
+        return
     if found is not None and found.sha256 is not None and not _is_of_a_day(path):
         yield _proven(path, found.sha256, bucket)
     else:
