@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -155,6 +156,16 @@ async def test_without_a_run_live_comes_after_a_gap(stage: Stage) -> None:
     assert heard[: len(recorded)] == recorded
     assert Reason.SHUTDOWN in {gap.reason for gap in listener.gaps}
     assert heard == sorted(heard)
+
+
+async def test_whoever_breaks_off_and_ends_leaves_nothing_open(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    async def first_of_it() -> None:
+        async for _ in hoga.subscribe("binance:BTCUSDT", "orderbook", config=stage.config):
+            break
+
+    await asyncio.to_thread(asyncio.run, first_of_it())
+    gc.collect()
+    assert not [record for record in caplog.records if record.name == "asyncio"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from datetime import date, datetime
 from itertools import islice
 from pathlib import Path
@@ -81,12 +81,32 @@ async def subscribe(
     except NoHub:
         hub, manager = None, GlobalWebSocketManager(wires_of(found), VENUES, config=found)
         manager.start()
+    _ENDINGS[manager] = ending = _ended_with_the_loop(manager)
+    await anext(ending)
     try:
         async for event in joined.events(manager, hub):
             yield event
     finally:
         joined.close()
         await manager.stop()
+        await ending.aclose()
+
+
+_ENDINGS: dict[GlobalWebSocketManager, AsyncGenerator[None]] = {}
+"""Held here until done: an event loop knows its generators weakly."""
+
+
+async def _ended_with_the_loop(manager: GlobalWebSocketManager) -> AsyncGenerator[None]:
+    """What stops `manager` before the event loop closes, at the latest.
+
+    Whoever breaks out of the loop over `subscribe` and then ends the program leaves its end to a task that `asyncio.run` cancels
+    on its way out, often before it began. Generators it knows it closes afterwards, and waits for them.
+    """
+    try:
+        yield
+    finally:
+        await manager.stop()
+        del _ENDINGS[manager]
 
 
 class Since:

@@ -104,6 +104,7 @@ class GlobalWebSocketManager(OnePerProcess):
         self._health = Health(self._wires, self._inlets, self._now)
         self.alerts, self.on_alert = self._health.alerts, self._health.on_alert
         self._tasks: list[asyncio.Task[None]] = []
+        self._stops = False
         self._loop = asyncio.get_running_loop()
         self._thread = get_ident()
         for wire in wires:
@@ -147,10 +148,17 @@ class GlobalWebSocketManager(OnePerProcess):
         self._standing.become(GlobalManagerState.ACTIVE)
 
     async def stop(self) -> None:
-        """Everybody leaves, all connections end. Calling it again does nothing."""
-        if self.state in OVER:
+        """Everybody leaves, all connections end. Calling it again does nothing, or goes on with what was cancelled."""
+        if self._stops or self.state is GlobalManagerState.STOPPED:
             return
-        if self.state is not GlobalManagerState.IDLE:
+        self._stops = True
+        try:
+            await self._stop()
+        finally:
+            self._stops = False
+
+    async def _stop(self) -> None:
+        if self.state not in (GlobalManagerState.IDLE, GlobalManagerState.STOPPING):
             self._standing.become(GlobalManagerState.STOPPING)
         tasks = [*self._tasks, *self._components.telling]
         for task in tasks:
