@@ -48,8 +48,12 @@ def test_merged_and_unmerged_days_become_one_and_stay_as_they_were(tmp_path: Pat
     assert [path.name for path in (tmp_path / "all").iterdir()] == ["binance"]
     assert len(list(read_records(tmp_path / "all"))) == 120
     status, out, _ = hoga("merge", tmp_path / "b", tmp_path / "a", "-o", tmp_path / "all", "--json")
-    (done,) = json.loads(out)["done"]
+    told = json.loads(out)
+    (done,) = told["done"]
     assert (status, done["state"], done["records"]) == (0, "unchanged", 120)
+    assert {name: told[name] for name in ("ok", "records", "filled", "gaps", "conflicts")} == {
+        "ok": True, "records": 120, "filled": 0, "gaps": 0, "conflicts": []
+    }  # fmt: skip
     assert hoga("verify", tmp_path / "all")[0] == 0
 
 
@@ -96,3 +100,20 @@ def test_wrong_arguments_are_one_line(
     assert status == 2
     assert says in err
     assert "Traceback" not in err
+
+
+def test_ids_on_which_collectors_differ_are_in_the_document_with_whose_they_are(tmp_path: Path, hoga: Printed) -> None:
+    for name, size in (("tokyo", b"0.5"), ("seoul", b"0.7")):
+        shop = Workshop(tmp_path / name / "binance" / "execution", "execution")
+        lines = [
+            agg_trade(shop.minute_ns("13-15") + at, at + 1).replace(b'"binance-1"', b'"%b/binance-1"' % name.encode()) for at in range(3)
+        ]
+        lines[1] = lines[1].replace(b'"q":"0.5"', b'"q":"%b"' % size)
+        shop.seal("13-15", lines, ids=[1, 2, 3])
+    status, out, _ = hoga("merge", tmp_path / "tokyo", tmp_path / "seoul", "-o", tmp_path / "all", "--json")
+    told = json.loads(out)
+    what = "binance BTCUSDT execution 2026-11-20"
+    assert (status, told["ok"], told["records"]) == (0, True, 4)
+    assert told["conflicts"] == [{"what": what, "id": 2, "records": 2, "collectors": ["seoul", "tokyo"]}]
+    status, out, _ = hoga("verify", tmp_path / "all", "--json")
+    assert (status, [each["kind"] for each in json.loads(out)["findings"]]) == (0, ["conflict"])

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hoga.archive.form.manifest import Manifest, read_manifest
+from hoga.archive.form.ledger import ClockEntry
+from hoga.archive.form.manifest import Manifest, encode_manifest, read_manifest
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import merge_day
 from hoga.archive.prove.verify import verify
@@ -285,3 +286,125 @@ def test_any_order_grouping_and_number_of_times_gives_the_same_text(tmp_path: Pa
     every = {number for _, minutes, _ in recordings for lines in minutes.values() for number in _ids(lines)}
     assert sorted(_ids(list(read_records([as_source(whole).day])))) == sorted(every)
     assert _sound(whole.archive.parent) == []
+
+
+def _sized(line: bytes, size: bytes) -> bytes:
+    return line.replace(b'"q":"0.5"', b'"q":"%b"' % size)
+
+
+def _findings(root: Path, kind: str) -> list[tuple[str, int]]:
+    return [(each.detail, each.count) for each in verify([root], jobs=1).findings if each.kind == kind]
+
+
+def test_an_id_on_which_collectors_differ_is_named_with_whose_it_is_and_fails_nothing(tmp_path: Path) -> None:
+    ours = _trades(START, range(6))
+    theirs = [_sized(line, b"0.7") if number == 3 else line for number, line in enumerate(_trades(START, range(6), late_ns=900))]
+    tokyo = _archive(tmp_path, "tokyo", {"13-15": ours})
+    seoul = _archive(tmp_path, "seoul", {"13-15": theirs})
+    united = unite_day([tokyo, seoul], _into(tmp_path, "all"))
+    assert (united.records, united.conflicts) == (7, 1)
+    report = verify([tmp_path / "all"], jobs=1)
+    assert report.ok
+    (found,) = [each for each in report.findings if each.kind == "conflict"]
+    assert found.detail == "aggTrade id 1003 stands there 2 times with other payloads, of seoul and tokyo (offset in the text)"
+    text = b"".join(read_records([_into(tmp_path, "all")]))
+    assert found.offset is not None
+    assert b'"a":1003,' in text[found.offset :].split(b"\n", 1)[0]
+    assert text[found.offset - 1 : found.offset] == b"\n"
+
+
+def test_what_one_collector_wrote_of_an_id_twice_is_no_difference(tmp_path: Path) -> None:
+    twice = [*_trades(START, range(6)), _sized(agg_trade(START + 4 * SECOND_NS, 1005), b"0.7")]
+    tokyo = _archive(tmp_path, "tokyo", {"13-15": twice})
+    seoul = _archive(tmp_path, "seoul", {"13-16": _trades(START + MINUTE_NS, range(120, 130))})
+    assert unite_day([tokyo, seoul], _into(tmp_path, "all"), order=["tokyo"]).conflicts == 0
+    assert _findings(tmp_path / "all", "conflict") == []
+
+
+def test_where_connections_bear_no_name_nobody_can_tell_whose_the_payloads_are(tmp_path: Path) -> None:
+    here = _archive(tmp_path / "here", "", {"13-15": _trades(START, range(6))})
+    there = _archive(tmp_path / "there", "", {"13-15": [_sized(agg_trade(START + 5, 1002), b"0.7")]})
+    unite_day([here._replace(label="here"), there._replace(label="there")], _into(tmp_path, "all"))
+    ((detail, _),) = _findings(tmp_path / "all", "conflict")
+    assert "id 1002 stands there 2 times with other payloads, of a collector without a name" in detail
+
+
+def test_of_many_differences_the_last_that_is_told_counts_the_rest(tmp_path: Path) -> None:
+    tokyo = _archive(tmp_path, "tokyo", {"13-15": _trades(START, range(50))})
+    seoul = _archive(tmp_path, "seoul", {"13-15": [_sized(line, b"0.7") for line in _trades(START, range(50), late_ns=900)]})
+    assert unite_day([tokyo, seoul], _into(tmp_path, "all")).conflicts == 50
+    counts = [count for _, count in _findings(tmp_path / "all", "conflict")]
+    assert (len(counts), counts[-1], sum(counts)) == (20, 31, 50)
+
+
+def _tampered(day: SeriesDay, name: str, **figures: object) -> None:
+    """The manifest with other figures of one collector, and a checksum that is right again."""
+    manifest = _manifest(day)
+    rows = [msgspec.structs.replace(row, **figures) if row.name == name else row for row in manifest.collectors or ()]
+    day.manifest_path.write_bytes(encode_manifest(msgspec.structs.replace(manifest, collectors=rows)))
+
+
+@pytest.mark.parametrize(
+    ("figures", "says"),
+    [
+        ({"received": 41}, "unbalanced: collector seoul: 41 frames were received, but 40 records + 0 duplicates + 0"),
+        ({"records": 39}, "unbalanced: collector seoul: 40 frames were received, but 39 records"),
+        ({"duplicates": 2}, "unbalanced: collector seoul: 40 frames were received, but 40 records + 2 duplicates"),
+        ({"unwritten": 5}, "unbalanced: collector seoul: 40 frames were received, but 40 records + 0 duplicates + 5 accounted"),
+        ({"won": 9}, "mismatch: records of all collectors: found 39, written down 40"),
+    ],
+)
+def test_a_figure_of_one_collector_that_was_altered_is_found(tmp_path: Path, figures: dict[str, int], says: str) -> None:
+    tokyo = _archive(tmp_path, "tokyo", {"13-15": _trades(START, range(30))})
+    seoul = _archive(tmp_path, "seoul", {"13-15": _trades(START, range(40), late_ns=900)})
+    unite_day([tokyo, seoul], _into(tmp_path, "all"), order=["tokyo"])
+    assert _sound(tmp_path / "all") == []
+    _tampered(_into(tmp_path, "all"), "seoul", **figures)
+    assert says in "\n".join(_sound(tmp_path / "all"))
+
+
+def test_records_that_are_credited_to_another_collector_are_found(tmp_path: Path) -> None:
+    tokyo = _archive(tmp_path, "tokyo", {"13-15": _trades(START, range(30))})
+    seoul = _archive(tmp_path, "seoul", {"13-15": _trades(START, range(40), late_ns=900)})
+    unite_day([tokyo, seoul], _into(tmp_path, "all"), order=["tokyo"])
+    _tampered(_into(tmp_path, "all"), "seoul", won=20)
+    _tampered(_into(tmp_path, "all"), "tokyo", won=20)
+    assert sorted(_sound(tmp_path / "all")) == [
+        "mismatch: records of collector seoul: found 10, written down 20",
+        "mismatch: records of collector tokyo: found 30, written down 20",
+    ]
+
+
+def test_each_collector_keeps_what_its_own_clock_was_off_by(tmp_path: Path) -> None:
+    sources = []
+    for name, offset_ms in (("tokyo", 1.5), ("seoul", -240.0), ("osaka", None)):
+        shop = Workshop(tmp_path / name / "binance" / "execution", "execution")
+        lines = [_named(line, name) for line in _trades(START, range(10), late_ns=int((offset_ms or 0) * 1_000_000) + 1_000_000_000)]
+        shop.seal("13-15", lines, ids=_ids(lines))
+        if offset_ms is not None:
+            shop.tell(ClockEntry(journal="clock", at=1, ns=START, offset_ms=offset_ms, source="ntp"))
+        day = SeriesDay(shop.directory, shop.symbol, "execution", DAY)
+        merge_day(day, venue="binance", archive_format="zip", purge=True)
+        sources.append(Source(name, day))
+    first = unite_day(sources[:2], _into(tmp_path, "two"))
+    unite_day([Source("two", SeriesDay(first.archive.parent, "BTCUSDT", "execution", DAY)), sources[2]], _into(tmp_path, "all"))
+    clocks = {row.name: row.clock for row in _manifest(_into(tmp_path, "all")).collectors or ()}
+    assert {name: clock.offset_ms for name, clock in clocks.items()} == {"tokyo": 1.5, "seoul": -240.0, "osaka": None}
+
+
+def test_a_collector_that_got_its_name_in_the_middle_of_a_day_has_one_account(tmp_path: Path) -> None:
+    shop = Workshop(tmp_path / "here" / "binance" / "execution", "execution")
+    for minute, name, numbers in (("13-15", "", range(20)), ("13-16", "tokyo", range(120, 140))):
+        lines = [_named(line, name) for line in _trades(START, numbers)]
+        shop.seal(minute, lines, ids=_ids(lines))
+    shop.tell_gap(Gap(START + 10 * SECOND_NS, START + MINUTE_NS, Reason.DISCONNECT, 100, from_id=1020, to_id=1119))
+    day = SeriesDay(shop.directory, shop.symbol, "execution", DAY)
+    merge_day(day, venue="binance", archive_format="zip", purge=True)
+    seoul = _archive(tmp_path, "seoul", {"13-15": _trades(START, range(10, 40), late_ns=900)})
+    once = unite_day([Source("here", day), seoul], _into(tmp_path, "all"), order=["tokyo"])
+    rows = {row.name: (row.records, row.won) for row in _manifest(_into(tmp_path, "all")).collectors or ()}
+    assert rows.keys() == {"seoul", "tokyo"}
+    assert sum(won or 0 for _, won in rows.values()) == once.records
+    again = unite_day([Source("all", _into(tmp_path, "all")), seoul], _into(tmp_path, "again"), order=["tokyo"])
+    assert again.sha256 == once.sha256
+    assert _sound(tmp_path / "all") == _sound(tmp_path / "again") == []

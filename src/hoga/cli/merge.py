@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
 from hoga.cli._output import Progress, error_line, print_json, print_text
 from hoga.cli._recorded import mistake, require_present
+
+if TYPE_CHECKING:
+    from hoga.archive.union.archives import Done
+    from hoga.archive.union.unite import United
 
 __all__ = ["register"]
 
@@ -60,18 +64,42 @@ def merge(
         )
     failed = [each for each in found if each.united is None]
     if as_json:
-        done = [{"what": each.what} | msgspec.to_builtins(each.united, enc_hook=str) for each in found if each.united is not None]
-        print_json({"ok": not failed, "done": done, "failed": [{"what": each.what, "why": each.why} for each in failed]})
+        print_json(_document(found))
     else:
         for each in found:
             if (united := each.united) is not None:
-                differing = f", {united.differing} ids with more than one payload" if united.differing else ""
+                differing = f", {united.conflicts:,} ids on which collectors differ (hoga verify names them)" if united.conflicts else ""
                 gaps = f"{united.gaps} gaps that nobody filled" if united.gaps else "no gap left"
                 print_text(f"{each.what}: {united.state}, {united.records:,} records ({united.added:+,}), {gaps}{differing}")
         print_text(f"{len(found) - len(failed)} days done, {len(failed)} failed")
     for each in failed:
         error_line(f"{each.what}: {each.why}")
     return 1 if failed else 0
+
+
+def _document(found: list[Done]) -> dict[str, Any]:
+    """All of it, as `--json` has it."""
+    united = [(each.what, each.united) for each in found if each.united is not None]
+    failed = [{"what": each.what, "why": each.why} for each in found if each.united is None]
+    return {
+        "ok": not failed,
+        "records": sum(each.records for _, each in united),
+        "filled": sum(each.filled for _, each in united),
+        "gaps": sum(each.gaps for _, each in united),
+        "conflicts": [
+            {"what": what, "id": one.id, "records": one.records, "collectors": list(one.collectors)}
+            for what, each in united
+            for one in each.examples
+        ],
+        "done": [{"what": what} | _builtins(each) for what, each in united],
+        "failed": failed,
+    }
+
+
+def _builtins(united: United) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.to_builtins(united, enc_hook=str)
+    del found["examples"]
+    return found
 
 
 def _configured_order() -> list[str]:

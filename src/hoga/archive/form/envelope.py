@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Opened",
+    "collector_of",
     "conns_and_payloads",
     "foreign_line",
     "healed_event_ms",
@@ -194,6 +195,12 @@ def conns_and_payloads(text: bytes, ends: list[int]) -> tuple[list[bytes], list[
             payloads.append(text[stop + 2 : end])
         start = end + 1
     return conns, payloads
+
+
+def collector_of(conn: bytes) -> str:
+    """The collector in the name of a connection (`tokyo/binance-1`), empty where it has none."""
+    name, found, _ = conn.partition(b"/")
+    return name.decode() if found else ""
 
 
 def _behind(line: bytes, end: int) -> bytes:

@@ -13,6 +13,7 @@ from itertools import pairwise
 import msgspec
 
 from hoga.archive.form.bookcheck import BookCheck
+from hoga.archive.form.conflicts import IdPayloads
 from hoga.archive.form.idruns import IdRuns
 from hoga.archive.form.records import Chain, Record, RecordReader
 from hoga.archive.form.text import LineCutter, split_lines
@@ -57,13 +58,21 @@ class SeriesScan:
     """Reads one series, which `channels` feed. Call `begin` for each segment, `feed` its text in any pieces, `end` for its facts.
 
     Afterwards `remarks` holds what was noticed about lines (at most `remark_limit` of each kind in a segment, the last one
-    counting the rest), `runs` the ids of each chain by name, and `stamped` ids with times when `keep_ids` was set.
+    counting the rest), `runs` the ids of each chain by name, `stamped` ids with times when `keep_ids` was set, and `payloads` of each id
+    when the day is a `united` one of several collectors.
     """
 
     def __init__(
-        self, channels: Iterable[ChannelSpec], *, keep_ids: bool = False, check_books: bool = True, remark_limit: int = 20
+        self,
+        channels: Iterable[ChannelSpec],
+        *,
+        keep_ids: bool = False,
+        check_books: bool = True,
+        united: bool = False,
+        remark_limit: int = 20,
     ) -> None:
         self._reader = RecordReader(channels)
+        self.payloads = IdPayloads(self._reader) if united else None
         self._check = BookCheck() if check_books and self._reader.has_levels else None
         self._keep_ids = keep_ids
         self._limit = remark_limit
@@ -132,6 +141,8 @@ class SeriesScan:
         self._note_ids(self._reader.ids(records))
         if self._keep_ids:
             self._keep([record.recvNs for record in records], self._reader.last_ids(records))
+        if self.payloads is not None:
+            self.payloads.take(records, lines, self.bytes)
         if self._check is not None:
             self._look_books(self._check, records, lines)
         for found in self._reader.chains(records):

@@ -13,6 +13,7 @@ from types import MappingProxyType
 import msgspec
 
 from hoga.archive.form.audit import told_once
+from hoga.archive.form.conflicts import IdPayloads
 from hoga.archive.form.discover import venue_of
 from hoga.archive.form.idruns import Hole, IdRuns
 from hoga.archive.form.manifest import DayAccount, Manifest, read_manifest
@@ -39,6 +40,9 @@ from hoga.venues.spec import ChannelSpec
 
 __all__ = ["DayCheck"]
 
+_TOLD = 20
+"""Findings of one kind in a day; the last of them counts the rest."""
+
 
 class DayCheck:
     """One day of one series. Call `run` once; `evidence` afterwards gives what other series can be held against.
@@ -63,7 +67,8 @@ class DayCheck:
         """Check everything there is of the day."""
         manifest = None if self.day.only else self._manifest()
         self._channels = channels_for(manifest.venue if manifest is not None else "", self.day.kind)
-        self._text = DayText(self.day, SeriesScan(self._channels, keep_ids=self._keep_ids), self._out)
+        united = manifest is not None and len(manifest.collectors or ()) > 1
+        self._text = DayText(self.day, SeriesScan(self._channels, keep_ids=self._keep_ids, united=united), self._out)
         merged, fresh = MergedDay(self._text), OpenDay(self._text, self._account, live=self._live, unsealed=self._unsealed)
         if self.day.only:
             fresh.check_lone(Path(self.day.only))
@@ -131,6 +136,24 @@ class DayCheck:
             detail = f"{chain} ids {hole.first}..{hole.last} are missing between {span} and no gap says so (offset in the text)"
             self._out.problem(file, "gap", detail, offset=offset)
         self._judge_missed(gaps)
+        if (payloads := self._text.scan.payloads) is not None:
+            self._judge_collectors(payloads)
+
+    def _judge_collectors(self, payloads: IdPayloads) -> None:
+        """Of a united day: ids on which collectors differ, and that as many records of each are there as stayed."""
+        found = payloads.conflicts()
+        for number, each in enumerate(found[:_TOLD], 1):
+            file, offset = self._text.in_file(each.offset)
+            whose = " and ".join(name or "a collector without a name" for name in each.collectors)
+            detail = f"{each.name or self.day.kind} id {each.id} stands there {each.records} times with other payloads, of {whose}"
+            count = len(found) - _TOLD + 1 if number == _TOLD and len(found) > _TOLD else 1
+            self._out.finding(file, "conflict", f"{detail} (offset in the text)", offset=offset, count=count)
+        manifest, records = self._account.earlier, payloads.records_of()
+        won = {row.name: row.won for row in (manifest.collectors or ())} if manifest is not None else {}
+        if manifest is None or not records.keys() <= won.keys() or sum(records.values()) != manifest.records:
+            return  # whose records they are is not all told by their connections, or the day is not whole: that is told already
+        said = [(f"records of collector {name}", records.get(name, 0), count) for name, count in won.items() if count is not None]
+        self._text.compare(self.day.manifest_path, said)
 
     def _is_to_come(self, hole: Hole) -> bool:
         """A minute that lies unsealed in its journal, with sealed ones after it."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from hoga.archive.form.checked import Proof, checked_blocks, whole_lines
 from hoga.archive.form.deflate import crc32
-from hoga.archive.form.envelope import conns_and_payloads, receipts_at
+from hoga.archive.form.envelope import collector_of, conns_and_payloads, receipts_at
 from hoga.archive.form.layout import FORMATS
 from hoga.archive.form.locate import locate
 from hoga.archive.form.manifest import Manifest, SegmentRow, read_manifest
@@ -53,12 +53,6 @@ class Collectors:
     def ranks(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         """The rank of each collector, by number."""
         return np.array([self._order.get(name, len(self._order)) for name in self.names], np.int64)
-
-
-def collector_of(conn: bytes) -> str:
-    """The collector in the name of a connection, empty where it has none."""
-    name, found, _ = conn.partition(b"/")
-    return name.decode() if found else ""
 
 
 class Stretch(NamedTuple):
@@ -125,9 +119,9 @@ def open_recording(label: str, day: SeriesDay, collectors: Collectors) -> Record
         for row in other.segments:
             if row.first_recv_ns is not None and row.last_recv_ns is not None and _overlap((row.first_recv_ns, row.last_recv_ns), window):
                 parts.append(_read(found, beside, other, row, collectors, within=window))
-    names = {collectors.names[number] for number in {number for part in parts for number in set(part.who.tolist())}}
-    if (manifest is None or manifest.collectors is None) and len(names) == 1 and (own := names.pop()):
-        found.label = own
+    names = {collectors.names[number] for number in {number for part in parts for number in set(part.who.tolist())}} - {""}
+    if (manifest is None or manifest.collectors is None) and len(names) == 1:
+        found.label = names.pop()
     if parts:
         keys, checks, who, receipts = (np.concatenate(each) for each in zip(*parts, strict=True))
         found.who, found.marks = who, Marks(keys, checks, who, receipts)

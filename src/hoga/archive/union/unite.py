@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 
 from hoga.archive.form.audit import Flaw
+from hoga.archive.form.conflicts import Conflict, IdPayloads
 from hoga.archive.form.layout import suffix_of
 from hoga.archive.form.ledger import ClockEntry, ConnectionEntry, DigestEntry, GapEntry, LiveEntry, SegmentEntry
 from hoga.archive.form.manifest import (
@@ -51,6 +52,9 @@ from hoga.venues.registry import channels_for
 __all__ = ["Source", "United", "unite_day"]
 
 
+_EXAMPLES = 100
+"""Conflicts of a day that are told one by one; `hoga verify` names what there is."""
+
 _LINES = 64
 """Lines that are handed to the compressor at once."""
 
@@ -64,8 +68,8 @@ class Source(NamedTuple):
 
 class United(msgspec.Struct, frozen=True, kw_only=True):
     """`state`: united (a day file was written), unchanged (it was all there). `added`: records that the day did not have before,
-    `spliced`: minutes taken over as they were, of `segments`; `differing`: ids that stand there with more than one payload; `gaps` that
-    nobody filled."""
+    `spliced`: minutes taken over as they were, of `segments`; `gaps` that nobody filled, `filled`: pieces of gaps that somebody
+    did. `conflicts`: how many ids collectors brought with other payloads in one minute; `examples`: the first of them."""
 
     state: str
     archive: Path
@@ -73,9 +77,11 @@ class United(msgspec.Struct, frozen=True, kw_only=True):
     added: int
     segments: int
     spliced: int
-    differing: int
+    conflicts: int
     gaps: int
+    filled: int
     sha256: str
+    examples: tuple[Conflict, ...] = ()
 
 
 class _Minute(msgspec.Struct, kw_only=True):
@@ -161,7 +167,8 @@ class _Union:
         self._channels = channels_for(self.venue, into.kind)
         self._reader = RecordReader(self._channels)
         self._alone = len({each.sha256 for each in self._manifests if each.records}) <= 1
-        self._spliced = self._differing = 0
+        self._spliced = 0
+        self._conflicts: list[Conflict] = []
 
     def is_unchanged(self) -> bool:
         """Whether the day that is there has all of it, and tells all that is told of it."""
@@ -181,9 +188,11 @@ class _Union:
             added=manifest.records - (self._before.records if self._before is not None else 0),
             segments=len(manifest.segments),
             spliced=self._spliced,
-            differing=self._differing,
+            conflicts=len(self._conflicts),
             gaps=len(manifest.gaps),
+            filled=len(manifest.filled),
             sha256=manifest.sha256,
+            examples=tuple(self._conflicts[:_EXAMPLES]),
         )
 
     def prepare(self, temporary: Path) -> Manifest:
@@ -251,7 +260,7 @@ class _Union:
         text = [lines[at] for at in order]
         pieces = (b"".join(text[at : at + _LINES]) for at in range(0, len(text), _LINES))
         part = recompress(pieces, self.spool, archive_format=self._format, source=giving[0][1].file)
-        self._differing += self._count_differing(text)
+        self._conflicts += self._conflicts_in(text)
         return _Minute(minute=minute, span_min=span_min, part=part, records=len(text), receipts=(receipts[order[0]], receipts[order[-1]]))
 
     def _sorted(self, receipts: list[int], lines: list[bytes]) -> list[int]:
@@ -275,14 +284,19 @@ class _Union:
         record, _ = next(self._reader.read_singly(line))
         return self._reader.last_ids([record])[0] or 0
 
-    def _count_differing(self, lines: list[bytes]) -> int:
-        """How many ids stand there more than once: their payloads are others, else one would have gone."""
+    def _conflicts_in(self, lines: list[bytes]) -> list[Conflict]:
+        """The ids that collectors brought with other payloads: one of two that are alike would have gone."""
         if not self._reader.has_ids:
-            return 0
-        records = self._reader.read(b"".join(lines))
+            return []
+        text = b"".join(lines)
+        records = self._reader.read(text)
         named = list(self._reader.named_ids(records)) if records is not None else []
         known = [each for each in named if each[1] is not None]
-        return len(known) - len(set(known))
+        if records is None or len(known) == len(set(known)):
+            return []
+        payloads = IdPayloads(self._reader)
+        payloads.take(records, text, 0)
+        return payloads.conflicts()
 
     def _described(
         self, minutes: list[_Minute], placed: list[Placed], read: ReadBack, scan: SeriesScan | None, temporary: Path
@@ -335,10 +349,11 @@ class _Union:
             counts = np.bincount(recording.who[: len(chosen)][chosen], minlength=len(self._collectors.names)).tolist()
             for name, count in zip(self._collectors.names, counts, strict=True):
                 united = recording.manifest.collectors if recording.manifest is not None else None
-                if not name and united is not None:  # an earlier union of archives without names: whose it was is not told
-                    won |= dict.fromkeys([row.name for row in united] if count else [])
+                rows = [row.name for row in united] if united is not None else []
+                if united is not None and name not in rows:  # an earlier union of archives without names: whose it was is not told
+                    won |= dict.fromkeys(rows if count else [])
                     continue
-                own = name or recording.label
+                own = name if united is not None else recording.label
                 known = won.get(own, 0)
                 won[own] = None if known is None else known + count
         return collector_rows(self._named(), won)
