@@ -3,7 +3,7 @@
 PYTHON = .venv/bin/python
 FAST = -m "not slow and not faults and not soak"
 
-.PHONY: help check test bench bench-peers faults soak scenarios week docs
+.PHONY: help check test bench bench-peers faults soak scenarios week docs reference wheel
 
 help:
 	@echo "make check    ruff, mypy, import rules, fast tests: about a minute"
@@ -15,6 +15,8 @@ help:
 	@echo "make scenarios  ten minutes of charts, slow consumers and cuts for the hub"
 	@echo "make week     a week of faults for the hub on a clock that jumps"
 	@echo "make docs     the pages that are made from tables"
+	@echo "make reference  the API reference, from the docstrings, into build/reference"
+	@echo "make wheel    what is installed elsewhere, wheel and sdist, into dist"
 
 .venv/.ready-test:
 	./hoga test --collect-only -q >/dev/null
@@ -55,3 +57,9 @@ week: .venv/.ready-test
 docs: .venv/.ready-test
 	$(PYTHON) -c "from hoga.app.config.render import reference; print(reference(), end='')" > docs/configuration.md
 	$(PYTHON) -m tests.house.stub
+
+reference: .venv/.ready-test
+	$(PYTHON) -m tests.house.reference build/reference
+
+wheel: .venv/.ready-test
+	$(PYTHON) -m hatchling build -d dist

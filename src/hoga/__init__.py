@@ -11,7 +11,6 @@ reads them in `__init__.pyi`, which `make docs` writes from the table here.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
 
 from hoga._version import __version__
 
@@ -59,7 +58,7 @@ _HOMES = {name: room for room, names in _ROOMS.items() for name in names.split()
 __all__ = ["__version__", *sorted(_HOMES)]  # noqa: PLE0604  # names of the table above
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'hoga' has no attribute {name!r}")
     if name in _ASK_FOR_THE_MANAGER:

@@ -20,6 +20,7 @@ SPELT = {
     "pyjwt": {"jwt"},
     "pyside6-essentials": {"PySide6"},
     "python-binance": {"binance"},
+    "pyyaml": {"yaml"},
     "pyupbit": {"pyupbit", "requests"},
 }
 """What a distribution is imported as, where that is not its name. (`requests` is what pyupbit fails with.)"""

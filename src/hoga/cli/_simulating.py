@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
 from collections.abc import Callable
@@ -42,6 +41,8 @@ def require_files(files: dict[str, Path | None]) -> None:
 
 async def serve(simulator: Simulator, announce: Callable[[], None], *, seconds: float | None = None) -> int:
     """Serve until a signal, or for so long; the exit status. Raises what a replay ended with, ConfigError when it cannot listen."""
+    import asyncio
+
     from hoga.runtime.shutdown import Phase, ShutdownManager
 
     fault: BaseException | None = None

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from hoga.cli._output import note, print_json, print_text
@@ -41,6 +40,8 @@ def dashboard(
 
     Example: hoga dashboard --data data --port 8001
     """
+    import msgspec
+
     from hoga.app.config.rooms import dashboard_config
     from hoga.cli.run import load_for_run
     from hoga.dashboard.serve import serve

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from pathlib import Path
@@ -51,6 +50,8 @@ def flatten(
 
     Example: hoga flatten --venue binance-usdm --data data --dry-run
     """
+    import asyncio
+
     from hoga.app import exit as leaving
     from hoga.app.config import find_config, load_config
     from hoga.app.trader.testnet import on_testnet, require_testnet

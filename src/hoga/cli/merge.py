@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import msgspec
 import typer
 
 from hoga.cli._output import Progress, error_line, print_json, print_text
@@ -42,6 +41,8 @@ def merge(
 
     Example: hoga merge tokyo/data seoul/data -o data --collectors tokyo,seoul
     """
+    import msgspec
+
     from hoga.archive.union.archives import Archive, unite_archives
 
     if archive_format not in (None, "zip", "zst"):

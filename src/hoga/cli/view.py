@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import errno
 import signal
-import socket
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hoga.cli._output import note, print_json, print_text
 from hoga.cli._recorded import mistake, require_present
+
+if TYPE_CHECKING:
+    import socket
 
 __all__ = ["register"]
 
