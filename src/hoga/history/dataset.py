@@ -97,7 +97,7 @@ class Dataset:
     def batches(self, rows: int = _BATCH) -> Iterator[Arrays]:
         """The records in arrays of at most so many (65,536 depth20 books are 42 MB), by receipt, each record once, in bounded memory.
 
-        Raises as `numpy`.
+        Raises ValueError for fewer rows than one, else as `numpy`.
         """
         if rows < 1:
             raise Misasked(f"batches: rows: found {rows}, expected 1 or more")

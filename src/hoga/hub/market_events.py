@@ -101,7 +101,7 @@ class TickerEvent(BaseWebSocketEvent, eq=False, gc=False):
 
     @property
     def acc_trade_price_24h(self) -> Decimal | None:
-        """The same in the quote currency."""
+        """The same in the quote currency; None where the venue does not tell it."""
         return self.ticker.turnover_24h
 
     def told(self) -> str:

@@ -301,7 +301,7 @@ class OrderView:
 
     @property
     def price(self) -> Decimal | None:
-        """Of a limit order."""
+        """Of a limit order; None of one at the market."""
         price = self._order.request.price
         return None if price is None else Decimal(price).scaleb(self._rules.price_power)
 
@@ -450,7 +450,7 @@ class Setup:
         return session
 
     def work(self, function: Callable[..., Any], *args: Any) -> int:
-        """The same as `Strategy.work`, for whoever keeps `m`. Not in `setup` itself: it begins with `on_start`."""
+        """The same as `Strategy.work`, for whoever keeps `m`. Not in `setup` itself (ValueError): it begins with `on_start`."""
         if self.desk is None:
             raise ValueError("m.work() is for hooks: on_start is the first that may call it")
         return self.desk.work(function, args)
@@ -460,7 +460,7 @@ class Setup:
         self.every(seconds)
 
     def every(self, seconds: float) -> None:
-        """Call `on_timer` so often."""
+        """Call `on_timer` so often. Raises ValueError for no time at all."""
         if not seconds > 0:
             raise ValueError(f"every({seconds!r}): expected seconds above 0")
         self.timers.append(int(seconds * 1_000_000_000))
