@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import typer
@@ -44,39 +42,6 @@ def commands(app: typer.Typer, prefix: str = "hoga") -> list[str]:
 @pytest.mark.parametrize("page", ["README.md", "README.ko.md"])
 def test_every_command_is_on_the_front_page(page: str, command: str) -> None:
     assert f"`{command}`" in text(page)
-
-
-def options(app: typer.Typer) -> dict[str, set[str]]:
-    """Every command, and the options that it takes."""
-
-    def walk(command: Any, name: str) -> dict[str, set[str]]:
-        if not hasattr(command, "commands"):
-            return {name: {option for each in command.params for option in each.opts} | {"--help", "-h"}}
-        return {key: takes for each, inner in command.commands.items() for key, takes in walk(inner, f"{name} {each}").items()}
-
-    return walk(typer.main.get_command(app), "hoga")
-
-
-def named_commands(page: str) -> Iterator[str]:
-    """What a page shows of `hoga …`, in blocks for a shell and inside of sentences."""
-    for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL):
-        yield from (line.split("#")[0].strip() for line in block.splitlines() if line.startswith("hoga "))
-    for line in page.splitlines():
-        if line.startswith("    hoga "):
-            yield re.split(r"\s{2,}#|\s#", line.strip())[0]
-    yield from (each.split("|")[0] for each in re.findall(r"`(hoga [a-z][^`]*)`", page))
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_command_in_a_document_is_there_and_takes_its_options(page: Path) -> None:
-    known = options(build_app())
-    groups = {name.rsplit(" ", 1)[0] for name in known} - {"hoga"}
-    for shown in named_commands(page.read_text(encoding="utf-8")):
-        words = shown.split()
-        name = next((" ".join(words[:count]) for count in (3, 2) if " ".join(words[:count]) in known), "")
-        assert name or " ".join(words[:2]) in groups, shown
-        asked = {word.split("=")[0] for word in words if re.fullmatch(r"--[a-z][a-z-]*(=.*)?|-[a-z]", word)}
-        assert not name or asked <= known[name], f"{shown}: {sorted(asked - known[name])}"
 
 
 def test_the_configuration_page_is_the_table() -> None:
