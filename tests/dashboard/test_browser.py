@@ -245,6 +245,24 @@ def test_the_exit_takes_two_steps_and_can_be_taken_back(own_stage: Stage, chromi
     assert [who for who, _ in flattened] == ["dashboard"]
 
 
+@pytest.mark.parametrize("size, unpacked, sent", [("desk", 270_000, 105_000), ("phone", 230_000, 90_000)])
+def test_a_first_visit_loads_little(open_page: Open, size: str, unpacked: int, sent: int) -> None:
+    page = open_page("#lang=en", size=size)
+    if size == "desk":
+        wait(
+            page,
+            "document.querySelector('#own .uplot') && document.querySelector('#ladder .mid') && document.querySelector('#machine-list .bar')",
+        )
+    else:
+        wait(page, "document.querySelector('#map canvas') && document.querySelector('#incidents h2')")
+    entries = "[...performance.getEntriesByType('resource'), ...performance.getEntriesByType('navigation')]"
+    loaded = page.evaluate(f"{entries}.map((each) => [each.decodedBodySize, each.encodedBodySize, each.name])")
+    assert sum(each[0] for each in loaded) < unpacked, sorted(loaded)
+    assert sum(each[1] for each in loaded) < sent
+    names = " ".join(each[2] for each in loaded)
+    assert not [word for word in ("ko.js", "help", "trader", "settings", "log-lines", "hub", "collectors") if word in names]
+
+
 @pytest.mark.parametrize("size", ["desk", "phone"])
 def test_nothing_sticks_out(open_page: Open, size: str) -> None:
     page = open_page(size=size)

@@ -18,7 +18,6 @@ from tests.waiting import until
 
 STATIC = Path(hoga.dashboard.__file__).parent / "static"
 TYPES = {".js": "text/javascript", ".css": "text/css"}
-SLOTS = ("map", "charts", "today", "ladder", "heat", "tape", "day", "own", "range")
 POLICY = "default-src 'self'; img-src 'self' data:; object-src 'none'"
 MODULES = (
     "decimal",
@@ -30,14 +29,21 @@ MODULES = (
     "spark",
     "heatmap",
     "store",
-    "pictures",
     "view",
     "axis",
     "rings",
     "own-incidents",
+    "format",
+    "i18n",
+    "ink",
+    "states",
+    "map",
+    "charts",
+    "today",
+    "book",
 )
-PAGE = f"""<!doctype html><html lang="en" data-mode="wide"><head><link rel="stylesheet" href="/static/vendor/uPlot.min.css">
-<link rel="stylesheet" href="/static/page.css"><link rel="stylesheet" href="/static/pictures.css"><script src="/static/vendor/uPlot.iife.min.js"></script></head>
+PAGE = f"""<!doctype html><html lang="en" data-mode="wide"><head>
+<link rel="stylesheet" href="/static/page.css"><link rel="stylesheet" href="/static/pictures.css"></head>
 <body><div id="range"><button type="button">15m</button></div>{"".join(f'<section id="{name}"></section>' for name in ("map", "charts", "today"))}
 <div id="book">{"".join(f'<div id="{name}"></div>' for name in ("ladder", "heat", "tape", "day", "own"))}</div></body></html>"""
 NOW = 1_795_982_400_000  # 2026-11-29 20:00 UTC
@@ -94,17 +100,23 @@ class Tab:
     def mounted(self, instruments: int = 2, view: str = "") -> None:
         """All pictures with a store of their own, which has been greeted and has chosen the first instrument."""
         self.load(view)
-        self.run(
-            """({slots, hello, news}) => {
+        self.page.evaluate(
+            """async ({hello, news}) => {
+              const slot = (id) => document.getElementById(id);
               globalThis.said = [];
               globalThis.store = new m.store.Store();
               store.say = (words) => said.push(words);
               m.view.beginView((keys, look) => { store.touch("view"); if (look) store.emit("look"); });
-              m.pictures.mountPictures(Object.fromEntries(slots.map((id) => [id, document.getElementById(id)])), store);
+              await m.i18n.setLanguage("en");
+              store.on("look", m.ink.restyle);
+              m.axis.mountAxis(slot("range"), store);
+              m.rings.ringsOf(store);
+              await Promise.all(["map", "charts", "today", "book"].map((name) => m[name].mount(slot(name), store)));
+              m.i18n.worded(document);
               store.take([hello, news], 0);
               store.choose("binance:SYM0");
             }""",
-            {"slots": SLOTS, "hello": hello(instruments), "news": news(instruments)},
+            {"hello": hello(instruments), "news": news(instruments)},
         )
 
     def take(self, *messages: dict[str, Any]) -> None:
@@ -284,7 +296,7 @@ def test_a_missed_minute_is_seen_on_the_narrowest_strip(tab: Tab) -> None:
 
 
 def test_every_sum_of_troubles_has_one_state(tab: Tab) -> None:
-    states = tab.run("() => [...Array(64).keys(), null].map((flags) => m.cells.STATES[m.cells.stateOf(flags)])")
+    states = tab.run("() => [...Array(64).keys(), null].map((flags) => m.states.codeOf(flags))")
     order = [(2, "disk"), (4, "disconnected"), (1, "gated"), (8, "silent"), (16, "down"), (32, "never")]
     assert states[:64] == [next((name for flag, name in order if flags & flag), "ok") for flags in range(64)]
     assert states[64] == "unknown"
@@ -359,7 +371,7 @@ def test_axes_are_round_and_hold_what_they_show(tab: Tab) -> None:
 
 def test_the_time_axis_is_labelled_in_utc_or_local_time(tab: Tab) -> None:
     told = tab.run(
-        "(now) => [m.timeline.marks(now - 900_000, now, 9, false), m.timeline.marks(now - 60_000, now, 6, false), m.timeline.marks(now - 86_400_000, now, 9, true)[0].map((at) => m.timeline.clockText(at, true, false)), m.timeline.momentText(now - 86_400_000, now, false), m.timeline.momentText(now, now, false)]",
+        "(now) => [m.timeline.marks(now - 900_000, now, 9, false), m.timeline.marks(now - 60_000, now, 6, false), m.timeline.marks(now - 86_400_000, now, 9, true)[0].map((at) => m.format.clock(at, true, false)), m.format.moment(now - 86_400_000, now, false), m.format.moment(now, now, false)]",
         NOW + 7_000,
     )
     (quarter, fine), (minute, exact), local, yesterday, today = told

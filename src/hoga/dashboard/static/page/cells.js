@@ -1,18 +1,5 @@
 // The map of streams as reckoned, before it is drawn: where each cell lies, what its state and its brightness are. Pure.
-const GATED = 1, DISK = 2, DISCONNECTED = 4, SILENT = 8, DOWN = 16, NEVER = 32;
-
-// States in the order in which they hide each other; a cell is one of them.
-export const STATES = ["ok", "never", "down", "silent", "gated", "disconnected", "disk", "unknown"];
-
-export function stateOf(flags) {
-  if (flags == null) return 7;
-  if (flags & DISK) return 6;
-  if (flags & DISCONNECTED) return 5;
-  if (flags & GATED) return 4;
-  if (flags & SILENT) return 3;
-  if (flags & DOWN) return 2;
-  return flags & NEVER ? 1 : 0;
-}
+import { severity, STATES } from "./states.js";
 
 // 0 to 4: nothing at all, far below, below, as usual, above. Without a usual rate a stream with frames is as usual.
 export function brightness(rate, usual) {
@@ -53,6 +40,6 @@ export function step({ columns }, count, at, key) {
 
 export function tally(flags) {
   const counts = new Array(STATES.length).fill(0);
-  for (const each of flags) counts[stateOf(each)] += 1;
+  for (const each of flags) counts[severity(each)] += 1;
   return counts;
 }

@@ -1,15 +1,15 @@
 // The curves. One time axis, one cursor and one zoom for all of them; incidents are bands through every one. New points come once a second.
 import { axis } from "./axis.js";
 import { placeOf } from "./chosen.js";
-import { make, mark, put } from "./dom.js";
-import { count, ms, percent, rate } from "./format.js";
+import { fetched, make, mark, put } from "./dom.js";
+import { clock, count, moment, ms, percent, rate } from "./format.js";
 import { soon } from "./frames.js";
 import { t } from "./i18n.js";
 import { clear, ink, mix } from "./ink.js";
 import { isOf } from "./own-incidents.js";
 import { canDraw } from "./paper.js";
 import { ringsOf } from "./rings.js";
-import { axisText, bands, clockText, linearAxis, logAxis, marks, momentText, stacked, summary } from "./timeline.js";
+import { axisText, bands, linearAxis, logAxis, marks, stacked, summary } from "./timeline.js";
 import { isLocal } from "./view.js";
 import { venueShort, venueText } from "./words.js";
 
@@ -61,10 +61,11 @@ function venueCurves(store) {
 }
 function venueData(ring, store) { return stacked(venues(store).map((name) => ring.get(`rate:${name}`))).reverse(); }
 
-export function mount(slot, store, which = "run") {
+export async function mount(slot, store, which = "run") {
   const box = make("div", { class: "charts" });
   slot.append(box);
-  return PLOTS[which].map((spec) => new Plot(box, spec, store, which === "own"));
+  if (canDraw()) await Promise.all(["uPlot.min.css", "uPlot.iife.min.js"].map((file) => fetched(`/static/vendor/${file}`)));
+  for (const spec of PLOTS[which]) new Plot(box, spec, store, which === "own");
 }
 
 class Plot {
@@ -83,7 +84,7 @@ class Plot {
     this.seen = true;
     this.said = -Infinity;
     this.rings = ringsOf(store);
-    if (canDraw() && globalThis.uPlot) {
+    if (canDraw()) {
       new ResizeObserver(() => this.sized()).observe(this.plot);
       new IntersectionObserver((entries) => { this.seen = entries[entries.length - 1].isIntersecting; if (this.seen) soon(this); }, { rootMargin: "100px" }).observe(this.plot);
       this.plot.addEventListener("keydown", (event) => this.key(event));
@@ -91,6 +92,7 @@ class Plot {
     } else {
       this.words = make("p", { class: "no-canvas" });
       this.plot.replaceWith(this.words);
+      soon(this);
     }
     for (const kind of own ? ["own"] : ["point"]) store.on(kind, () => this.wanted());
     for (const kind of ["history", "choice", "incidents"]) store.on(kind, () => this.wanted(true));
@@ -171,10 +173,10 @@ class Plot {
   }
 
   // At both ends there is no room for a label: none is cut.
-  timeText(moment) {
+  timeText(at) {
     const wide = this.width - LEFT_PX - RIGHT_PX, half = this.fine ? 26 : 16;
-    const x = ((moment - this.span[0]) / (this.span[1] - this.span[0])) * wide;
-    return x < half - 8 || x > wide - half ? "" : clockText(moment, isLocal(), this.fine);
+    const x = ((at - this.span[0]) / (this.span[1] - this.span[0])) * wide;
+    return x < half - 8 || x > wide - half ? "" : clock(at, isLocal(), this.fine);
   }
 
   drawBands(u) {
@@ -231,7 +233,7 @@ class Plot {
       const text = `${name ? `${name} ` : ""}${curve.text(value)}`;
       if (label.lastChild.nodeValue !== text) label.lastChild.nodeValue = text;
     });
-    put(this.when, hovered ? momentText(data[0][at] * 1000, this.store.now, isLocal(), this.ring.step < 60_000) : "");
+    put(this.when, hovered ? moment(data[0][at] * 1000, this.store.now, isLocal(), this.ring.step < 60_000) : "");
   }
 
   // In words, for those who do not see it.
@@ -248,7 +250,7 @@ class Plot {
       const found = start < 0 ? null : summary(values.slice(start, data[0].length));
       if (found) words.unshift(t("pc-said", { name: curve.label || t(this.spec.title), now: curve.text(found[3]), low: curve.text(found[0]), high: curve.text(found[2]) }));
     });
-    const text = [t("pc-alt", { title: t(this.spec.title), from: momentText(from, now, isLocal()), to: momentText(to, now, isLocal()) }),
+    const text = [t("pc-alt", { title: t(this.spec.title), from: moment(from, now, isLocal()), to: moment(to, now, isLocal()) }),
       words.length ? words.join("; ") : t("pc-empty"), this.bands?.length ? t("pc-bands", { count: this.bands.length }) : ""].filter(Boolean).join(". ");
     if (this.words) put(this.words, `${text}. ${t("no-canvas")}`); else mark(this.plot, "aria-label", text);
   }

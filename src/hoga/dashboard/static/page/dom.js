@@ -1,69 +1,74 @@
-// Small helpers: change a text only where it differs, keep lists of rows.
+// Small helpers: change a text only where it differs, keep lists of rows, load what is not always needed.
 export const byId = (id) => document.getElementById(id);
 
-export function make(name, attributes = {}, ...children) {
-  const node = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key === "class") node.className = value;
-    else if (key === "text") node.textContent = value;
-    else node.setAttribute(key, value);
-  }
+export function make(name, attributes = {}, ...children) { return filled(document.createElement(name), attributes, children); }
+
+export function svg(name, attributes = {}, ...children) { return filled(document.createElementNS("http://www.w3.org/2000/svg", name), attributes, children); }
+
+function filled(node, attributes, children) {
+  for (const [key, value] of Object.entries(attributes)) if (key === "text") node.textContent = value; else node.setAttribute(key, value);
   node.append(...children);
   return node;
 }
 
+// A control without words: `tip` names and explains it in the viewer's language.
+export const tool = (tip, glyph, attributes = {}) => make("button", { type: "button", class: "tool", "data-tip": tip, ...attributes }, make("span", { "aria-hidden": "true", text: glyph }));
+
+// The head of a card: its title, and what stands beside it.
+export const head = (id, title, ...beside) => make("div", { class: "head" }, make("h2", { id: `h-${id}` }, ...[title].flat()), ...beside);
+
 export function put(node, text) {
   const first = node.firstChild;
-  if (first && first.nodeType === 3) {
-    if (first.nodeValue !== text) first.nodeValue = text;
-  } else if (!first) {
-    node.textContent = text;
-  } else if (node.textContent !== text) {
-    node.textContent = text;
-  }
+  if (first && first.nodeType === 3) { if (first.nodeValue !== text) first.nodeValue = text; } else if (node.textContent !== text) node.textContent = text;
 }
 
 export function mark(node, name, value) {
   if (value == null) { if (node.hasAttribute(name)) node.removeAttribute(name); } else if (node.getAttribute(name) !== value) node.setAttribute(name, value);
 }
 
-// A body whose rows are made once and filled again and again. `columns`: class names of the cells; the first is the row's head.
-export class Rows {
-  constructor(body, columns) { this.body = body; this.columns = columns; this.rows = []; }
+// Children of `list` in the order of items: one for each, known by `keyOf(item, at)`, made by `add()` as {item: element, …}, filled by `fill`.
+export class List {
+  constructor(list, add, fill, keyOf = (_, at) => at) { Object.assign(this, { list, add, fill, keyOf, nodes: new Map() }); }
 
-  fill(items, texts) {
-    while (this.rows.length < items.length) this.rows.push(this.add());
-    while (this.rows.length > items.length) this.rows.pop().row.remove();
-    items.forEach((item, at) => {
-      texts(item).forEach((cell, column) => {
-        const node = this.rows[at].cells[column];
-        if (cell != null && typeof cell === "object") { put(node, cell.text); mark(node, "data-level", cell.level); } else put(node, cell);
-      });
+  show(items) {
+    const keys = items.map(this.keyOf), here = new Set(keys);
+    for (const [key, node] of this.nodes) if (!here.has(key)) { node.item.remove(); this.nodes.delete(key); }
+    items.forEach((each, at) => {
+      let node = this.nodes.get(keys[at]);
+      if (!node) this.nodes.set(keys[at], node = this.add());
+      if (this.list.children[at] !== node.item) this.list.insertBefore(node.item, this.list.children[at] ?? null);
+      node.each = each;
+      this.fill(node, each);
     });
-  }
-
-  add() {
-    const row = make("tr");
-    const cells = this.columns.map((name, at) => (at ? make("td", { class: name }) : make("th", { scope: "row", class: name })));
-    row.append(...cells);
-    this.body.append(row);
-    return { row, cells };
   }
 }
 
-// Pairs of term and value, likewise.
-export class Pairs {
-  constructor(list) { this.list = list; this.nodes = new Map(); }
-
-  set(key, label, value, bad) {
-    let node = this.nodes.get(key);
-    if (!node) {
-      node = { term: make("dt"), value: make("dd") };
-      this.list.append(make("div", {}, node.term, node.value));
-      this.nodes.set(key, node);
-    }
-    put(node.term, label);
-    put(node.value, value);
-    mark(node.value, "data-bad", bad ? "" : null);
+// Rows of cells that are texts, or {text, level}. `columns`: class names; in a table the first cell is the row's head.
+export class Rows {
+  constructor(body, columns, table = true) {
+    this.list = new List(body, () => {
+      const cells = columns.map((name, at) => (table ? make(at ? "td" : "th", { ...(at ? {} : { scope: "row" }), class: name }) : make("span", { class: name })));
+      return { item: make(table ? "tr" : "li", {}, ...cells), cells };
+    }, ({ cells }, texts) => texts.forEach((cell, at) => {
+      const { text, level } = typeof cell === "object" && cell ? cell : { text: cell };
+      put(cells[at], text);
+      mark(cells[at], "data-level", level);
+    }));
   }
+
+  fill(items, texts) { this.list.show(items.map(texts)); }
+}
+
+// A stylesheet or a plain script of the page; resolves when it is there.
+const asked = new Map();
+export function fetched(path) {
+  if (!asked.has(path)) {
+    asked.set(path, new Promise((done, failed) => {
+      const node = path.endsWith(".css") ? make("link", { rel: "stylesheet", href: path }) : make("script", { src: path });
+      node.onload = done;
+      node.onerror = () => { asked.delete(path); node.remove(); failed(new Error(`${path} cannot be loaded`)); };
+      document.head.append(node);
+    }));
+  }
+  return asked.get(path);
 }

@@ -3,15 +3,9 @@ const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 
 export const count = (value) => (value == null ? "–" : whole.format(value));
 export const rate = (value) => (value == null ? "–" : value >= 100 ? whole.format(value) : value.toFixed(1));
-
-export function ms(value) {
-  if (value == null) return "–";
-  const size = Math.abs(value);
-  if (size >= 10000) return `${(value / 1000).toFixed(1)} s`;
-  return `${size >= 100 ? value.toFixed(0) : size >= 1 ? value.toFixed(1) : value.toFixed(2)} ms`;
-}
-
 export const plainMs = (value) => (value == null ? "–" : value.toFixed(Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 1 ? 1 : 2));
+export const ms = (value) => (value == null ? "–" : Math.abs(value) >= 10000 ? `${(value / 1000).toFixed(1)} s` : `${plainMs(value)} ms`);
+export const percent = (value) => (value == null ? "–" : `${value.toFixed(value >= 10 ? 0 : 1)} %`);
 
 export function bytes(value) {
   if (value == null) return "–";
@@ -21,7 +15,8 @@ export function bytes(value) {
   return `${value >= 100 || at === 0 ? value.toFixed(0) : value.toFixed(1)} ${units[at]}`;
 }
 
-export const percent = (value) => (value == null ? "–" : `${value.toFixed(value >= 10 ? 0 : 1)} %`);
+// A share for people, never rounded up: only what is whole is 100.
+export const share = (part) => (part == null ? "–" : part >= 1 ? "100" : (Math.floor(part * 10000) / 100).toFixed(2));
 
 // Units of time as the language writes them: set with the language.
 let units = { s: " s", min: " min", h: " h", d: " d" };
@@ -35,36 +30,13 @@ export function span(seconds) {
   return seconds < 172800 ? `${(seconds / 3600).toFixed(1)}${units.h}` : `${(seconds / 86400).toFixed(1)}${units.d}`;
 }
 
-export function clock(millis, local) {
-  const date = new Date(local ? millis - new Date(millis).getTimezoneOffset() * 60000 : millis);
-  return date.toISOString().slice(11, 19);
-}
+// "2026-11-29T20:15:07", in UTC or in local time; and its parts.
+const iso = (millis, local) => new Date(local ? millis - new Date(millis).getTimezoneOffset() * 60000 : millis).toISOString();
+export const clock = (millis, local, seconds = true) => iso(millis, local).slice(11, seconds ? 19 : 16);
+export const stamp = (millis, local) => `${iso(millis, local).slice(0, 19).replace("T", " ")}${local ? "" : "Z"}`;
 
-// The day with it: for what may be of another day.
-export function stamp(millis, local) {
-  const date = new Date(local ? millis - new Date(millis).getTimezoneOffset() * 60000 : millis);
-  return `${date.toISOString().slice(0, 10)} ${date.toISOString().slice(11, 19)}${local ? "" : "Z"}`;
-}
-
-export function digitsOf(values) {
-  let digits = 0;
-  for (const value of values) {
-    const text = String(value);
-    const dot = text.indexOf(".");
-    if (dot >= 0 && !text.includes("e")) digits = Math.max(digits, text.length - dot - 1);
-  }
-  return Math.min(digits, 8);
-}
-
-export function line(text, local) {
-  if (!local || !/^\d{4}-\d\d-\d\dT/.test(text)) return text;
-  const end = text.indexOf(" ");
-  const millis = Date.parse(text.slice(0, end));
-  return Number.isNaN(millis) ? text : stamp(millis, true) + text.slice(end);
-}
-
-// A share for people, never rounded up: only what is whole is 100.
-export function share(part) {
-  if (part == null) return "–";
-  return part >= 1 ? "100" : (Math.floor(part * 10000) / 100).toFixed(2);
+// The clock, and the day before it where it is another day than `now`'s.
+export function moment(millis, now, local, seconds = true) {
+  const day = iso(millis, local).slice(0, 10);
+  return `${day === iso(now, local).slice(0, 10) ? "" : `${day.slice(5)} `}${clock(millis, local, seconds)}`;
 }

@@ -4,13 +4,15 @@ import { columnAt, KEPT_MS, reachOf } from "./bookdata.js";
 import { hasBook } from "./chosen.js";
 import { write } from "./decimal.js";
 import { make, put } from "./dom.js";
+import { clock, moment } from "./format.js";
 import { soon } from "./frames.js";
 import { t } from "./i18n.js";
 import { clear, ink, mix, parts } from "./ink.js";
 import { Paper } from "./paper.js";
-import { clockText, marks, momentText } from "./timeline.js";
+import { marks } from "./timeline.js";
 import { isLocal } from "./view.js";
 
+const WINDOWS = [30_000, 60_000, 120_000, KEPT_MS]; // so long is what is shown while there is no more
 const BOTTOM = 18, SHADES = 64, HOLD_MS = 3000, DOT_MOST = 4;
 
 export class Heatmap {
@@ -44,7 +46,8 @@ export class Heatmap {
     const [from, to] = axis.span(this.store.now);
     const newest = axis.paused || this.store.now;
     if (axis.zoom && from >= this.store.now - KEPT_MS && to - from <= KEPT_MS) return [from, to];
-    return [newest - Math.min(KEPT_MS, axis.zoom ? KEPT_MS : to - from), newest];
+    const known = this.data.columns.length ? newest - this.data.columns[0].t : KEPT_MS, asked = axis.zoom ? KEPT_MS : to - from;
+    return [newest - (WINDOWS.find((each) => each >= known || each >= asked) ?? KEPT_MS), newest];
   }
 
   paint() {
@@ -152,7 +155,7 @@ export class Heatmap {
   }
 
   y(price) { return ((this.high - price) / (this.high - this.low)) * this.tall; }
-  x(moment) { return ((moment - this.from) / (this.to - this.from)) * this.wide; }
+  x(at) { return ((at - this.from) / (this.to - this.from)) * this.wide; }
 
   drawTrades(colours) {
     const { ctx } = this.paper, { trades } = this.data;
@@ -209,24 +212,24 @@ export class Heatmap {
     ctx.fillStyle = colours.line;
     ctx.fillRect(0, this.tall, this.wide, 1);
     ctx.fillStyle = colours.soft;
-    for (const moment of at) { const x = this.x(moment); if (x > 20 && x < this.wide - 20) ctx.fillText(clockText(moment, isLocal(), fine), x, this.tall + 4); }
+    for (const each of at) { const x = this.x(each); if (x > 20 && x < this.wide - 20) ctx.fillText(clock(each, isLocal(), fine), x, this.tall + 4); }
   }
 
   drawCross(colours) {
     const { ctx } = this.paper;
-    const moment = this.point ? this.from + (this.point.x / this.wide) * (this.to - this.from) : axis.cursor;
+    const at = this.point ? this.from + (this.point.x / this.wide) * (this.to - this.from) : axis.cursor;
     ctx.fillStyle = colours.ink;
-    if (moment != null && moment >= this.from && moment <= this.to) { ctx.globalAlpha = 0.5; ctx.fillRect(Math.round(this.x(moment)), 0, 1, this.tall); }
+    if (at != null && at >= this.from && at <= this.to) { ctx.globalAlpha = 0.5; ctx.fillRect(Math.round(this.x(at)), 0, 1, this.tall); }
     const price = this.point ? this.high - (this.point.y / this.tall) * (this.high - this.low) : this.mark;
     if (price != null) { ctx.globalAlpha = 0.5; ctx.fillRect(0, Math.round(this.y(price)), this.wide, 1); }
     ctx.globalAlpha = 1;
-    put(this.read, this.point || (moment != null && moment >= this.from) ? this.readAt(moment, this.point ? price : null) : "");
+    put(this.read, this.point || (at != null && at >= this.from) ? this.readAt(at, this.point ? price : null) : "");
   }
 
   // What lies under the cursor: the moment, the best two of then, and the size at the nearest price.
-  readAt(moment, price) {
-    const column = columnAt(this.data.columns, moment, HOLD_MS), { digits } = this.data;
-    const when = momentText(moment, this.store.now, isLocal());
+  readAt(at, price) {
+    const column = columnAt(this.data.columns, at, HOLD_MS), { digits } = this.data;
+    const when = moment(at, this.store.now, isLocal());
     if (!column) return `${when} · ${t("heat-nothing")}`;
     const text = (units) => write(BigInt(Math.round(units)), digits);
     if (price == null) return `${when} · ${column.bids.length ? text(column.bids[0]) : "–"} / ${column.asks.length ? text(column.asks[0]) : "–"}`;

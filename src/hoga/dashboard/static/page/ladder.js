@@ -13,7 +13,7 @@ const FLASH_MS = 200;
 const GROUPS = [1, 10, 100];
 
 export class Ladder {
-  constructor(slot, store, data, { onRow } = {}) {
+  constructor(slot, store, data, onRow) {
     this.store = store;
     this.data = data;
     this.group = 1;

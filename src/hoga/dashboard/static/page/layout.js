@@ -1,83 +1,61 @@
-// Which of the four layouts it is, the five tabs, the sheet, and what stands where when there is little to show.
-import { make, mark } from "./dom.js";
-import { t } from "./i18n.js";
+// Which of the four layouts it is, the sheet, and what stands where when there is little to show. What a small window needs is in `phone`.
+import { byId, fetched } from "./dom.js";
+import { worded } from "./i18n.js";
 import { setView, view } from "./view.js";
 
-const TABS = [["now", "◉"], ["streams", "☰"], ["book", "▤"], ["curves", "∿"], ["incidents", "⚑"], ["trader", "⇄"]];
 const FEW = 12; // instruments: what stands below the first screen else has room beside them
+const root = document.documentElement;
+let phone = null;
 
-export function mountLayout(root, store) {
-  const page = document.getElementById("page"), side = document.getElementById("side"), nav = document.getElementById("tabs"), top = document.getElementById("top");
-  const moved = ["incidents", "connections", "machine"].map((id) => document.getElementById(id));
-  const home = document.createComment("incidents, connections and machine");
+export const isFlat = () => innerHeight <= 480 && innerWidth >= 560 && innerWidth <= 1000;
+const isSmall = () => innerWidth < 640 || isFlat();
+
+// What a small window needs, once; there is nothing to wait for where it is none.
+export async function beginLayout() {
+  if (isSmall() && !phone) [phone] = await Promise.all([import("./phone.js"), fetched("/static/phone.css")]);
+}
+
+export function mountLayout(store) {
+  const side = byId("side"), range = byId("range"), tools = byId("tools"), charts = byId("charts"), reasons = byId("reasons");
+  const moved = ["incidents", "connections", "machine"].map(byId);
+  const home = document.createComment("incidents, connections and machine"), place = document.createComment("range");
   moved[0].before(home);
-  const range = document.getElementById("range"), tools = document.getElementById("tools"), charts = document.getElementById("charts");
-  const place = document.createComment("range");
   range.before(place);
-  const buttons = TABS.map(([tab, glyph]) => {
-    const label = make("span", { "data-t": `tab-${tab}`, text: t(`tab-${tab}`) });
-    const button = make("button", { type: "button", "data-tab": tab }, make("span", { "aria-hidden": "true", text: glyph }), label);
-    button.addEventListener("click", () => { setView({ tab }); scrollTo(0, 0); });
-    nav.append(button);
-    return button;
-  });
+  let mounted = false;
+
+  const modeOf = () => {
+    if (isSmall() && !phone) beginLayout().then(measure, console.error);
+    if (phone && !mounted) { mounted = true; phone.mountPhone(store); worded(byId("tabs")); }
+    return isSmall() && phone ? "tabs" : innerWidth < 1100 ? "tablet" : innerWidth < 1600 ? "desk" : "wide";
+  };
 
   const measure = () => {
-    const { innerWidth: width, innerHeight: height } = window;
-    const flat = height <= 480 && width >= 560 && width <= 1000;
-    root.dataset.mode = width < 640 || flat ? "tabs" : width < 1100 ? "tablet" : width < 1600 ? "desk" : "wide";
-    root.toggleAttribute("data-flat", flat);
+    const mode = root.dataset.mode = modeOf();
+    root.toggleAttribute("data-flat", mode === "tabs" && isFlat());
     const few = store.instruments.length > 0 && store.instruments.length <= FEW;
     root.toggleAttribute("data-few", few);
     root.style.setProperty("--few", String(store.instruments.length || 6));
-    const beside = few && (root.dataset.mode === "wide" || root.dataset.mode === "desk");
-    if (beside !== side.contains(moved[0])) {
-      if (beside) side.append(...moved); else home.after(...moved);
-    }
-    const inBar = root.dataset.mode !== "tabs"; // a phone has no room for it there
+    const beside = few && (mode === "wide" || mode === "desk");
+    if (beside !== side.contains(moved[0])) { if (beside) side.append(...moved); else home.after(...moved); }
+    const inBar = mode !== "tabs"; // a phone has no room for it there
     if (inBar !== tools.contains(range)) { if (inBar) place.after(range); else charts.prepend(range); }
-    if (root.dataset.mode !== "tablet") root.removeAttribute("data-sheet");
-    const reasons = document.getElementById("reasons");
+    if (mode !== "tablet") root.removeAttribute("data-sheet");
     root.style.setProperty("--reasons", `${reasons.hidden ? 0 : reasons.offsetHeight}px`);
   };
 
   store.subscribe(["size", "meta", "look", "reasons"], measure);
-  new ResizeObserver(() => store.touch("reasons")).observe(top);
+  new ResizeObserver(() => store.touch("reasons")).observe(byId("top"));
   addEventListener("resize", measure); // at once: nothing is drawn for a width that is gone
   measure();
 
-  // The first screen of a phone: what room its figures leave is the curve's.
-  store.subscribe(["size", "meta", "incidents", "view", "look", "reasons"], () => {
-    if (root.dataset.mode !== "tabs" || root.dataset.tab !== "now") return;
-    root.removeAttribute("data-now-curve");
-    const list = document.getElementById("incidents");
-    const flat = () => root.hasAttribute("data-flat");
-    const left = () => innerHeight - (flat() ? 0 : nav.offsetHeight) - (list.getBoundingClientRect().bottom + scrollY) - 12;
-    for (let shown = 3; shown >= 1; shown -= 1) { // as many of them as there is room for
-      root.dataset.incidents = String(shown);
-      if (left() >= -4) break;
-    }
-    if (left() < 120 || flat()) return;
-    root.style.setProperty("--now-curve", `${Math.min(260, left())}px`);
-    root.toggleAttribute("data-now-curve", true);
-  });
-  store.subscribe(["view", "look", "trader"], () => {
-    const tab = view.tab === "trader" && !store.trader ? "now" : view.tab;
-    root.dataset.tab = tab;
-    for (const button of buttons) {
-      mark(button, "aria-current", button.dataset.tab === tab ? "page" : null);
-      if (button.dataset.tab === "trader") button.hidden = !store.trader;
-    }
-  });
-  void page;
+  store.subscribe(["view", "look", "trader"], () => { root.dataset.tab = view.tab === "trader" && !store.trader ? "now" : view.tab; });
 }
 
 // The chosen one comes in as a sheet, or its tab is opened, where it is not beside the list.
 export function openChosen() {
-  const root = document.documentElement;
   if (root.dataset.mode === "tablet") {
     root.toggleAttribute("data-sheet", true);
-    document.getElementById("sheet-close")?.focus();
+    byId("sheet-close")?.focus();
   } else if (root.dataset.mode === "tabs") {
     setView({ tab: "book" });
     scrollTo(0, 0);
@@ -85,17 +63,15 @@ export function openChosen() {
 }
 
 export function closeSheet() {
-  const root = document.documentElement;
-  if (!root.hasAttribute("data-sheet")) return false;
+  if (!root.hasAttribute("data-sheet")) return;
   root.removeAttribute("data-sheet");
-  document.getElementById("list")?.focus();
-  return true;
+  byId("list")?.focus();
 }
 
 // To the part of the page that says more.
 export function leadTo(id) {
-  const tab = { charts: "curves", today: "curves", incidents: "incidents", machine: "incidents", streams: "streams" }[id];
-  if (document.documentElement.dataset.mode === "tabs" && tab) setView({ tab });
+  const tab = { charts: "curves", today: "curves", incidents: "incidents", machine: "incidents" }[id];
+  if (root.dataset.mode === "tabs") setView({ tab });
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  requestAnimationFrame(() => document.getElementById(id)?.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "nearest" }));
+  requestAnimationFrame(() => byId(id).scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "nearest" }));
 }

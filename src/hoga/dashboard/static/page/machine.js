@@ -1,5 +1,6 @@
 // Machine and recorder as bars: how much of what there is, is in use; what has no end as figures beside it.
-import { make, mark, put } from "./dom.js";
+import { axis } from "./axis.js";
+import { head, make, mark, put } from "./dom.js";
 import { bytes, count, ms, percent, span } from "./format.js";
 import { t } from "./i18n.js";
 import { reasonText } from "./words.js";
@@ -36,10 +37,10 @@ const PAIRS = {
   dash: ({ hardware, viewers, process }) => hardware && [percent(hardware.dashboard_cpu), bytes(hardware.dashboard_rss), t("viewers", { count: count(viewers) }), process?.dashboard_restarts ? t("restarts", { count: count(process.dashboard_restarts) }) : ""].filter(Boolean).join(" · "),
 };
 
-export function mountMachine(slot, store) {
+export function mount(slot, store) {
   const list = make("dl", { id: "machine-list" });
   const empty = make("p", { class: "empty" });
-  slot.append(make("div", { class: "head" }, make("h2", { id: "h-machine", "data-t": "machine-recorder", text: t("machine-recorder") })), empty, list);
+  slot.append(head("machine", make("span", { "data-t": "machine-recorder" })), empty, list);
   const rows = [...Object.entries(BARS).map(([key, read]) => ({ key, read, bar: make("i") })), ...Object.entries(PAIRS).map(([key, read]) => ({ key, read, bar: null }))].map((row) => {
     const label = make("button", { type: "button", class: "x", "data-x": `m-${row.key}` });
     const value = make("dd");
@@ -50,7 +51,7 @@ export function mountMachine(slot, store) {
     return { ...row, node, label, text };
   });
   store.subscribe(["slow", "look"], () => {
-    if (document.documentElement.hasAttribute("data-paused")) return;
+    if (axis.paused) return;
     const { slow } = store;
     empty.hidden = Boolean(slow);
     put(empty, t("not-told-yet"));

@@ -1,48 +1,76 @@
-// The page's beginning: one store, one socket, and every module in its slot.
+// The page's beginning: one store, one socket, and every module in its slot; what is not in sight is loaded when it comes into it.
+import { mountAxis } from "./axis.js";
 import { mountBar } from "./bar.js";
+import { byId, make } from "./dom.js";
 import { mountChosen } from "./head.js";
-import { mountConnections } from "./connections.js";
-import { mountHelp } from "./help.js";
-import { mountIncidents } from "./incidents.js";
-import { setLanguage } from "./i18n.js";
-import "./shell-texts.js";
-import { mountLayout } from "./layout.js";
+import { needWords, setLanguage, worded } from "./i18n.js";
+import { restyle } from "./ink.js";
+import { mountKeys } from "./keys.js";
+import { beginLayout, mountLayout } from "./layout.js";
 import { openLink } from "./link.js";
 import { mountLog } from "./log.js";
-import { mountMachine } from "./machine.js";
-import { mountPictures } from "./pictures.js";
 import { Store } from "./store.js";
 import { mountStreams } from "./streams.js";
 import { mountTiles } from "./tiles.js";
-import { mountTrader } from "./trader.js";
-import { beginView, setView, view } from "./view.js";
+import { beginView, view } from "./view.js";
 
 const store = new Store();
 store.range = () => view.range;
 globalThis.hoga = { store, stats: store.stats, view };
-const slot = (id) => document.getElementById(id);
 
-beginView((keys, look) => {
-  if (keys.includes("lang")) setLanguage(view.lang);
-  store.touch("view", ...(look ? ["look"] : []));
-  if (look) store.emit("look");
+const shown = (keys, look) => { store.touch("view", ...(look ? ["look"] : [])); if (look) store.emit("look"); };
+beginView(async (keys, look) => {
+  if (keys.includes("lang")) await setLanguage(view.lang).catch(console.error);
+  shown(keys, look);
 });
-setLanguage(view.lang);
+await Promise.all([setLanguage(view.lang), beginLayout()]);
+store.on("look", restyle); // before all others: they draw with the new colours
 
-mountLayout(document.documentElement, store);
-mountBar(slot("top"), store);
-mountTiles(slot("tiles"), store);
-mountStreams(slot("streams"), store);
-mountChosen(slot("chosen"), store);
-mountIncidents(slot("incidents"), store);
-mountConnections(slot("connections"), store);
-mountMachine(slot("machine"), store);
-mountTrader(slot("trader"), store);
-mountLog(slot("log"), store);
-mountHelp(slot("help"), store);
-mountPictures(Object.fromEntries(["map", "charts", "today", "ladder", "heat", "tape", "day", "own", "range"].map((id) => [id, slot(id)])), store);
+mountLayout(store);
+mountBar(store);
+mountTiles(byId("tiles"), store);
+mountStreams(byId("streams"), store);
+mountChosen(store);
+mountAxis(byId("range"), store);
+mountLog(byId("log"), store);
+mountKeys(store);
+for (const name of ["map", "charts", "today"]) byId(name).append(make("h2", { id: `h-${name}` }, make("button", { type: "button", class: "x", "data-x": name, "data-t": `p-${name}` })));
+worded(document);
 
+// Loads a module and mounts it into its slot, once; after a dashboard that did not answer, at the next wish again.
+function bring(id, load) {
+  let asked = false;
+  return async () => {
+    if (asked) return;
+    asked = true;
+    try {
+      await (await load()).mount(byId(id), store);
+      worded(byId(id));
+    } catch (fault) {
+      asked = false;
+      console.error(fault);
+    }
+  };
+}
+
+const PANELS = {
+  map: () => import("./map.js"), book: () => import("./book.js"), charts: () => import("./charts.js"), today: () => import("./today.js"),
+  incidents: () => import("./incidents.js"), connections: () => import("./connections.js"), machine: () => import("./machine.js"),
+};
+const bringing = new Map(Object.entries(PANELS).map(([id, load]) => [byId(id), bring(id, load)]));
+const sight = new IntersectionObserver((entries) => { for (const { target, isIntersecting } of entries) if (isIntersecting) bringing.get(target)(); }, { rootMargin: "100px -1px" });
+const whenThere = (keys, isThere, act) => store.subscribe(keys, () => { if (isThere()) act(); });
+whenThere(["now"], () => store.reasons.length, () => needWords("trouble", store));
+whenThere(["trader"], () => store.trader, bring("trader", () => import("./trader.js")));
+whenThere(["slow"], () => store.slow?.hub, bring("hub", () => import("./hub.js")));
+whenThere(["slow"], () => store.slow?.collectors?.length, bring("collectors", () => import("./collectors.js")));
+
+let greeted = false;
 store.subscribe(["meta"], () => {
+  if (!greeted && store.assets != null) { // only now it is known what has a place in sight
+    greeted = true;
+    for (const slot of bringing.keys()) sight.observe(slot);
+  }
   if (!store.meta) return;
   const loaded = document.querySelector('meta[name="hoga-assets"]').content;
   if (store.assets && loaded !== "assets" && store.assets !== loaded && history.state?.assets !== store.assets) {
@@ -58,9 +86,8 @@ const choose = () => {
   const first = store.instrumentOf[store.meta.books[0] ?? 0] ?? store.instruments[0];
   store.choose((store.instrument(view.stream) ?? store.instrumentOf[row] ?? first).key);
 };
-store.subscribe(["view"], choose);
 let range = view.range;
-store.subscribe(["view"], () => { if (range !== view.range) { range = view.range; store.ask(); } });
+store.subscribe(["view"], () => { choose(); if (range !== view.range) { range = view.range; store.ask(); } });
 
 addEventListener("resize", () => store.touch("size"));
 document.addEventListener("visibilitychange", () => { if (!document.hidden) store.touch("size"); });

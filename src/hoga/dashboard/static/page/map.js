@@ -1,15 +1,15 @@
 // The map of streams: one cell each, 1,500 at a glance. Colour and shape are the state, brightness is the rate against its own usual one.
 import { axis } from "./axis.js";
-import { brightness, cellAt, grid, stateOf, STATES, step, tally } from "./cells.js";
+import { brightness, cellAt, grid, step, tally } from "./cells.js";
 import { choosePlace } from "./chosen.js";
 import { make, mark, put } from "./dom.js";
 import { count, rate } from "./format.js";
 import { soon } from "./frames.js";
-import { isAsked } from "./states.js";
+import { isAsked, severity, STATES } from "./states.js";
 import { t } from "./i18n.js";
 import { ink, mix } from "./ink.js";
 import { Paper } from "./paper.js";
-import { venueText } from "./words.js";
+import { plainWord, venueText } from "./words.js";
 
 const MOST_PX = 200, MOST_TABS_PX = 160; // of height; more streams than fit there with the smallest cells make the map taller
 const touch = matchMedia("(hover: none)");
@@ -75,7 +75,7 @@ export class StreamMap {
     this.chosen = now;
     const { columns, dot } = this.layout;
     for (let at = 0; at < this.count; at += 1) {
-      const state = stateOf(rows.st[at]);
+      const state = severity(rows.st[at]);
       const sign = state === 0 ? isAsked(this.store.meta.streams[at]) ? 3 : brightness(rows.rate[at], rows.usual?.[at]) : 4 + state;
       if (this.shown[at] === sign) continue;
       this.shown[at] = sign;
@@ -139,12 +139,12 @@ export class StreamMap {
     const { meta, rows } = this.store;
     const [name, venue, symbol] = meta.streams[at];
     const usual = rows.usual?.[at];
-    return [`${symbol} · ${venueText(venue, this.store)} · ${name}`, t(`s-${STATES[stateOf(rows.st[at])]}`), `${rate(rows.rate[at])}/s${usual ? ` (${t("map-usual", { rate: rate(usual) })})` : ""}`].join(" · ");
+    return [`${symbol} · ${venueText(venue, this.store)} · ${name}`, t(`s-${STATES[severity(rows.st[at])]}`), `${rate(rows.rate[at])}/s${usual ? ` (${t("map-usual", { rate: rate(usual) })})` : ""}`].join(" · ");
   }
 
   tell() {
     const counts = tally(this.store.rows.st);
-    const words = STATES.map((name, at) => (counts[at] ? `${count(counts[at])} ${t(`map-${name}`)}` : "")).filter(Boolean);
+    const words = STATES.map((name, at) => (counts[at] ? `${count(counts[at])} ${plainWord(t(`s-${name}`))}` : "")).filter(Boolean);
     const text = this.at >= 0 && this.at < this.count ? this.describe(this.at) : t(touch.matches ? "map-touch" : "map-hint", { streams: count(this.count) });
     put(this.line, text);
     mark(this.line, "title", text);
@@ -164,7 +164,7 @@ export class StreamMap {
     const dot = Math.round(12 * (devicePixelRatio || 1));
     this.entries.forEach((entry, at) => {
       entry.item.hidden = !counts[at];
-      put(entry.words, `${count(counts[at])} ${t(`map-${STATES[at]}`)}`);
+      put(entry.words, `${count(counts[at])} ${plainWord(t(`s-${STATES[at]}`))}`);
       if (entry.look === this.look || !counts[at]) return;
       entry.look = this.look;
       entry.sample.width = entry.sample.height = dot;

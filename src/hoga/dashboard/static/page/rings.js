@@ -3,11 +3,12 @@ import { axis } from "./axis.js";
 import { Ring } from "./timeline.js";
 
 const OWN_STEPS = { "1m": 1000, "15m": 5000, "1h": 5000, "24h": 120_000 };
+const SHELL_MS = 600, AGAIN_MS = 5000;
 
-export class Rings {
+class Rings {
   constructor(store) {
     this.store = store;
-    this.rings = new Map();
+    this.rings = new Map(); // by "instrument|range", that of the run being ""
     this.asked = new Map();
     store.on("history", (message) => this.fill(message));
     store.on("point", (point) => this.add("", point));
@@ -17,8 +18,7 @@ export class Rings {
   }
 
   // The ring to draw from, now; it is asked for where it is not there yet.
-  get(of) {
-    const range = axis.ring(this.store.now);
+  get(of, range = axis.ring(this.store.now)) {
     const key = `${of}|${range}`;
     let ring = this.rings.get(key);
     if (!ring) {
@@ -26,33 +26,33 @@ export class Rings {
       ring.born = performance.now();
       this.rings.set(key, ring);
     }
-    if (ring.born && performance.now() - ring.born > 600) this.ask(of, range, key); // the shell asks when the range or the choice change
+    if (ring.born && performance.now() - ring.born > SHELL_MS) this.ask(of, range, key); // the shell asks when the range or the choice change
     return ring;
   }
 
   ask(of, range, key) {
     const now = performance.now();
-    if (now - (this.asked.get(key) ?? -Infinity) < 5000) return;
+    if (now - (this.asked.get(key) ?? -Infinity) < AGAIN_MS) return;
     this.asked.set(key, now);
     this.store.say(of ? { select: of, range, run: false } : { ...(this.store.choice ? { select: this.store.choice } : {}), range });
   }
 
   fill(message) {
-    const key = `${message.of}|${message.range}`;
-    let ring = this.rings.get(key);
-    if (!ring) this.rings.set(key, ring = new Ring(message.range));
+    const { of, range, t0, n } = message, key = `${of}|${range}`;
+    if (!this.rings.has(key)) this.rings.set(key, new Ring(range, message.step));
+    const ring = this.rings.get(key);
     ring.fill(message);
     ring.born = 0;
     this.asked.set(key, performance.now());
+    if (!of && n && t0 < axis.begin) axis.begin = t0;
   }
 
-  add(of, point) {
-    const { t, ...values } = point;
-    delete values.k; delete values.of;
+  add(of, { k, of: _, t, ...values }) {
+    if (!of && t < axis.begin) axis.begin = t;
     for (const [key, ring] of this.rings) {
       if (key.slice(0, key.lastIndexOf("|")) !== of) continue;
       const last = ring.t.length ? ring.t[ring.t.length - 1] * 1000 : t;
-      if (t - last > Math.max(5000, 2 * ring.step)) this.ask(of, key.slice(key.lastIndexOf("|") + 1), key); // something was missed: asleep, or away
+      if (t - last > Math.max(AGAIN_MS, 2 * ring.step)) this.ask(of, key.slice(key.lastIndexOf("|") + 1), key); // something was missed: asleep, or away
       ring.add(t, values);
     }
   }

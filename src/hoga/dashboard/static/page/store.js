@@ -2,7 +2,7 @@
 //
 //   mount(slot, store)        every module exports it: `slot` is its element, by id; it subscribes to what it shows
 //   store.subscribe(keys, fn) fn(changed) is called in the next animation frame after one of `keys` changed, once, with the set of
-//                             all that changed; where it returns true it is called again in the next frame (work in portions)
+//                             all that changed
 //   store.touch(...keys)      says that they changed
 //   store.on(kind, fn)        fn(message) at once when it comes: of every message's `k`, and meta, rows, point, incidents, strips,
 //                             now (each news), choice, look
@@ -44,7 +44,6 @@ export class Store {
     this._listeners = new Map();
     this._on = new Map();
     this._changed = new Set();
-    this._more = new Set();
     this._framed = false;
     this._spent = 0;
   }
@@ -52,9 +51,8 @@ export class Store {
   // -- who is told
 
   subscribe(keys, fn) {
-    this._listeners.set(fn, new Set(keys));
+    this._listeners.set(fn, keys);
     this.touch(...keys);
-    return () => this._listeners.delete(fn);
   }
 
   touch(...keys) {
@@ -63,7 +61,7 @@ export class Store {
   }
 
   _wake() {
-    if (this._framed || !(this._changed.size || this._more.size)) return;
+    if (this._framed || !this._changed.size) return;
     this._framed = true;
     requestAnimationFrame(() => this._frame());
   }
@@ -71,16 +69,11 @@ export class Store {
   _frame() {
     this._framed = false;
     const began = performance.now();
-    const changed = this._changed, more = this._more;
+    const changed = this._changed;
     this._changed = new Set();
-    this._more = new Set();
     for (const [fn, keys] of this._listeners) {
-      if (!more.has(fn) && !intersect(keys, changed)) continue;
-      try {
-        if (fn(changed) === true) this._more.add(fn);
-      } catch (fault) {
-        console.error(fault); // one module's fault is not the others'
-      }
+      if (!keys.some((key) => changed.has(key))) continue;
+      try { fn(changed); } catch (fault) { console.error(fault); } // one module's fault is not the others'
     }
     this._cost(began, true);
     this._wake();
@@ -149,11 +142,6 @@ export class Store {
 
   _arrange() {
     const { meta } = this;
-    if (meta && !meta.instruments) { // a server that does not tell them yet
-      const keys = [...new Set(meta.streams.map((row) => `${row[1]} ${row[2]}`))];
-      meta.instruments = keys.map((key) => [...key.split(" "), null]);
-      for (const row of meta.streams) row[5] = keys.indexOf(`${row[1]} ${row[2]}`);
-    }
     this.instruments = (meta?.instruments ?? []).map(([venue, symbol, tick], place) => ({ key: `${venue}:${symbol}`, venue, symbol, tick, place, streams: [] }));
     this.instrumentOf = (meta?.streams ?? []).map((row, at) => {
       const each = this.instruments[row[5]];
@@ -202,8 +190,6 @@ export class Store {
 
   chosenStreams() { return this.chosenInstrument()?.streams ?? []; }
 
-  chooseStream(place) { this.choose(this.instrumentOf[place]?.key); }
-
   choose(key) {
     if (!this.instrument(key)) return;
     const fresh = key !== this.choice;
@@ -219,9 +205,4 @@ export class Store {
 
   // What is looked at, and over which range: said when it changes, and to a server that has forgotten it.
   ask() { this.say({ ...(this.choice ? { select: this.choice } : {}), range: this.range() }); }
-}
-
-function intersect(keys, changed) {
-  for (const key of keys) if (changed.has(key)) return true;
-  return false;
 }

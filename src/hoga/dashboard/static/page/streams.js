@@ -1,30 +1,32 @@
 // The list of instruments: trouble first, thousands of rows of which only those in sight exist, and a search in words.
-import { make, mark, put } from "./dom.js";
+import { axis } from "./axis.js";
+import { head, make, mark, put, tool } from "./dom.js";
 import { count, ms, rate } from "./format.js";
 import { matcher, SORTS, sorted } from "./filter.js";
 import { t } from "./i18n.js";
 import { openChosen } from "./layout.js";
-import { ratesOf, sparkline, sparkOf } from "./spark.js";
+import { ratesOf, sparkOf, sparkPath } from "./spark.js";
 import { healthOf, stateOf } from "./states.js";
 import { setView, view } from "./view.js";
 import { channelText, kindText, venueText, venueShort } from "./words.js";
 
 const SPARE = 4;
 const SETTLE_MS = 1000; // how often the order is looked at again
+const TROUBLED = /(^| )state:trouble( |$)/;
 const CALM_MS = 2500; // rows do not move under a pointer that does
 
 export function mountStreams(slot, store) {
   const rates = ratesOf(store);
-  const filter = make("input", { id: "filter", type: "search", autocomplete: "off", spellcheck: "false", list: "filter-words", "data-hint": "filter-hint", "data-name": "filter", placeholder: t("filter-hint"), "aria-label": t("n-filter") });
+  const filter = make("input", { id: "filter", type: "search", autocomplete: "off", spellcheck: "false", list: "filter-words", "data-hint": "filter-hint", "data-name": "filter" });
   const words = make("datalist", { id: "filter-words" });
-  const sort = make("select", { id: "sort", "data-name": "sort", "aria-label": t("n-sort") }, ...SORTS.map((key) => make("option", { value: key, "data-t": `sort-${key || "trouble"}`, text: t(`sort-${key || "trouble"}`) })));
-  const only = make("button", { id: "only-bad", type: "button", class: "tool", "data-tip": "only-bad", title: t("tip-only-bad"), "aria-label": t("tip-only-bad"), "aria-pressed": "false" }, make("span", { "aria-hidden": "true", text: "!" }));
+  const sort = make("select", { id: "sort", "data-name": "sort" }, ...SORTS.map((key) => make("option", { value: key, "data-t": `sort-${key || "trouble"}` })));
+  const only = tool("only-bad", "!", { id: "only-bad", "aria-pressed": "false" });
   const total = make("small", { id: "stream-count" });
   const list = make("div", { id: "list", role: "listbox", tabindex: "0", "aria-labelledby": "h-streams" });
   const room = make("div", { id: "list-room" });
   const empty = make("p", { id: "list-empty", role: "status", hidden: "" });
   slot.append(
-    make("div", { class: "head" }, make("h2", { id: "h-streams" }, make("span", { "data-t": "instruments", text: t("instruments") }), " ", total), make("span", { class: "push" }), sort),
+    head("streams", [make("span", { "data-t": "instruments" }), " ", total], make("span", { class: "push" }), sort),
     make("div", { id: "search" }, filter, words, only), empty, list,
   );
   list.append(room);
@@ -44,11 +46,11 @@ export function mountStreams(slot, store) {
     empty.hidden = order.length > 0;
     if (!order.length) put(empty, t(all ? "no-match" : "no-instrument", { filter: view.filter }));
     list.hidden = !order.length;
-    mark(only, "aria-pressed", String(/(^| )state:trouble( |$)/.test(view.filter)));
+    mark(only, "aria-pressed", String(TROUBLED.test(view.filter)));
   };
 
   const add = () => {
-    const cells = { st: make("span", { class: "st", "aria-hidden": "true" }), sym: make("b", { class: "sym cut" }), badge: make("span", { class: "badge" }), chips: make("span", { class: "chips" }), rate: make("span", { class: "rate" }), lat: make("span", { class: "lat" }), word: make("span", { class: "quiet" }), spark: sparkOf() };
+    const cells = { st: make("span", { class: "st", "aria-hidden": "true" }), sym: make("b", { class: "sym cut" }), badge: make("span", { class: "badge" }), chips: make("span", { class: "chips" }), rate: make("span", { class: "rate" }), lat: make("span", { class: "lat" }), word: make("span", { class: "quiet" }), spark: sparkOf(48, 16, { class: "row-spark", width: 48, height: 16 }) };
     const row = make("div", { role: "option", class: "row" }, cells.st, make("span", { class: "name" }, cells.sym, cells.badge), cells.word, cells.chips, cells.spark.picture, cells.rate, cells.lat);
     const entry = { row, ...cells, each: null, chipNodes: [] };
     row.addEventListener("click", () => { choose(entry.each); openChosen(); });
@@ -65,7 +67,7 @@ export function mountStreams(slot, store) {
     put(entry.sym, each.symbol);
     put(entry.badge, size === 44 ? venueText(each.venue, store) : venueShort(each.venue, store));
     put(entry.rate, st && !perSecond ? "–" : rate(perSecond));
-    if (entry.each !== each || entry.turn !== rates.turn) { entry.turn = rates.turn; sparkline(entry.spark.path, rates.ofInstrument(each.place), 48, 16); }
+    if (entry.each !== each || entry.turn !== rates.turn) { entry.turn = rates.turn; mark(entry.spark.path, "d", sparkPath(rates.of(each.streams), 48, 16)); }
     put(entry.lat, st ? state.word : median == null ? "" : ms(median));
     mark(entry.lat, "data-level", st ? state.level : null);
     if (entry.each !== each) {
@@ -86,7 +88,7 @@ export function mountStreams(slot, store) {
   };
 
   const paint = (changed) => {
-    if (!store.meta || (paused() && !["view", "size", "choice", "scroll", "look"].some((key) => changed.has(key)))) return;
+    if (!store.meta || (axis.paused && !["view", "size", "choice", "scroll", "look"].some((key) => changed.has(key)))) return;
     const now = performance.now();
     const asked = changed.has("meta") || changed.has("view") || changed.has("look");
     if (asked || (now - lookedAt > SETTLE_MS && now - stirred > CALM_MS)) arrange(asked);
@@ -135,17 +137,16 @@ export function mountStreams(slot, store) {
     if (event.key === "ArrowDown" && !filter.value.endsWith(":")) { event.preventDefault(); list.focus(); } else if (event.key === "Enter" && order.length) { choose(order[0]); openChosen(); }
   });
   sort.addEventListener("change", () => setView({ sort: sort.value }));
-  only.addEventListener("click", () => setView({ filter: /(^| )state:trouble( |$)/.test(view.filter) ? view.filter.replace(/(^| )state:trouble( |$)/, " ").trim() : `state:trouble ${view.filter}`.trim() }));
+  only.addEventListener("click", () => setView({ filter: TROUBLED.test(view.filter) ? view.filter.replace(TROUBLED, " ").trim() : `state:trouble ${view.filter}`.trim() }));
   store.subscribe(["view", "meta", "look"], () => {
     if (filter.value !== view.filter) filter.value = view.filter;
     if (sort.value !== view.sort) sort.value = view.sort;
     const rowsOf = store.meta?.streams ?? [];
-    const found = [...new Set(rowsOf.map((row) => row[1]))].map((venue) => `venue:${venue}`).concat([...new Set(rowsOf.map((row) => row[4]))].map((kind) => `kind:${kind}`), ["trouble", "silent", "late", "down", "disk"].map((state) => `state:${state}`));
-    words.replaceChildren(...found.map((value) => make("option", { value })));
+    const found = { venue: rowsOf.map((row) => row[1]), kind: rowsOf.map((row) => row[4]), state: ["trouble", "silent", "late", "down", "disk"] };
+    words.replaceChildren(...Object.entries(found).flatMap(([key, values]) => [...new Set(values)].map((value) => make("option", { value: `${key}:${value}` }))));
     rows.forEach((entry) => { entry.each = null; });
   });
   store.subscribe(["rows", "meta", "view", "look", "choice", "size", "scroll"], paint);
 }
 
-const paused = () => document.documentElement.hasAttribute("data-paused");
 const levelOf = (flags) => (flags == null ? "idle" : flags ? stateOf(flags).level : "good");

@@ -1,8 +1,8 @@
 // The tape: the last trades of the chosen instrument, newest on top.
 import { parse, rounded, scaled, usefulDigits, write } from "./decimal.js";
 import { make, mark, put } from "./dom.js";
+import { moment } from "./format.js";
 import { t } from "./i18n.js";
-import { momentText } from "./timeline.js";
 import { isLocal } from "./view.js";
 
 export class Tape {
@@ -26,7 +26,7 @@ export class Tape {
     this.rows.forEach(({ row, cells }, at) => {
       const trade = trades[trades.length - 1 - at];
       mark(row, "class", trade ? (trade.side > 0 ? "bid" : "ask") : null);
-      put(cells[0], trade ? momentText(trade.t, this.store.now, isLocal()) : "");
+      put(cells[0], trade ? moment(trade.t, this.store.now, isLocal()) : "");
       put(cells[1], trade ? `${trade.side > 0 ? "▲" : "▼"} ${plain(trade.price, book?.digits)}` : "");
       put(cells[2], trade ? plain(trade.size, Math.min(5, book?.sizeDigits ?? 0)) : "");
     });

@@ -2,9 +2,6 @@
 export const RANGES = { "1m": 60_000, "15m": 900_000, "1h": 3_600_000, "24h": 86_400_000 };
 export const STEPS = { "1m": 1000, "15m": 1000, "1h": 5000, "24h": 120_000 };
 const LARGEST = new Set(["p99", "worst", "disk99", "queue", "lag", "gc", "fsync"]); // when several points become one, the largest counts; of all others the mean
-const pad = (value) => String(value).padStart(2, "0");
-
-export const spanOf = (range, zoom, now) => zoom ?? [now - RANGES[range], now];
 
 // Points that are evenly spaced, oldest first; a moment without any is null. Bounded by its range.
 export class Ring {
@@ -16,13 +13,20 @@ export class Ring {
     this.folded = new Map();
   }
 
-  // What the server kept: {t0, step, n, series}.
+  // What the server kept: {t0, step, n, series}. Where it knows nothing, what is known here stays: begun anew, it may have forgotten it.
   fill({ t0, step, n, series }) {
+    const same = step === this.step, known = new Map();
+    if (same) this.t.forEach((at, place) => { if (at * 1000 < t0 + n * step) known.set(at * 1000, place); });
+    const [oldest] = known.keys(), room = t0 + (n - this.most) * step;
+    const from = oldest == null ? t0 : Math.max(Math.min(oldest, t0), room), count = Math.round((t0 - from) / step) + n;
+    const times = Array.from({ length: count }, (_, at) => from + at * step), names = new Set([...Object.keys(series), ...(same ? this.series.keys() : [])]);
     this.step = step;
     this.folded.clear();
-    const skip = Math.max(0, n - this.most);
-    this.t = Array.from({ length: n - skip }, (_, at) => (t0 + (at + skip) * step) / 1000);
-    this.series = new Map(Object.entries(series).map(([name, values]) => [name, values.slice(skip)]));
+    this.series = new Map([...names].map((name) => {
+      const old = this.series.get(name), told = series[name];
+      return [name, times.map((at) => told?.[Math.round((at - t0) / step)] ?? old?.[known.get(at)] ?? null)];
+    }));
+    this.t = times.map((at) => at / 1000);
   }
 
   // One more point {t, name: value}; it is folded into the last one where it falls into the same step.
@@ -73,21 +77,6 @@ export function stacked(rows) {
     }
   }
   return sums;
-}
-
-const shifted = (millis, local) => new Date(local ? millis - new Date(millis).getTimezoneOffset() * 60_000 : millis);
-
-// "20:15" or, where seconds matter, "20:15:07".
-export function clockText(millis, local, seconds) {
-  const date = shifted(millis, local);
-  return `${pad(date.getUTCHours())}:${pad(date.getUTCMinutes())}${seconds ? `:${pad(date.getUTCSeconds())}` : ""}`;
-}
-
-// The same with the day before it where it is another day than `now`'s.
-export function momentText(millis, now, local, seconds = true) {
-  const date = shifted(millis, local), today = shifted(now, local);
-  const same = date.getUTCDate() === today.getUTCDate() && Math.abs(millis - now) < 86_400_000;
-  return `${same ? "" : `${pad(date.getUTCMonth() + 1)}-${pad(date.getUTCDate())} `}${clockText(millis, local, seconds)}`;
 }
 
 // Round moments between from and to, at most `most` of them: [times, whether their seconds matter].

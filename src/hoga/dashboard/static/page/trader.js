@@ -1,52 +1,83 @@
 // A trader's panel: where it stands, what it holds, what it may do; and its emergency exit in two steps, which the trader itself keeps.
-import { byId, make, mark, Pairs, put, Rows } from "./dom.js";
+import { byId, fetched, make, mark, put, Rows } from "./dom.js";
 import { clock, count, percent, span, stamp } from "./format.js";
-import { known, t } from "./i18n.js";
+import { addWords, known, t, worded } from "./i18n.js";
 import { isLocal } from "./view.js";
 
 const LEVELS = { ACTIVE: "good", NO_OPEN: "warn", REDUCING: "warn", HALTED: "bad", FLATTEN: "bad" };
 const GLYPHS = { good: "✓", warn: "▲", bad: "✕" };
-const POSITION = ["t-symbol", "t-strategy", "t-quantity", "t-entry", "t-unrealized"];
-const ORDER = ["t-id", "t-symbol", "t-side", "t-kind", "price", "t-quantity", "t-filled", "state", "t-age"];
-const ROOM = ["t-limit", "subject", "t-used", "t-of", "t-share"];
-const ACCOUNT = ["venue", "t-stream", "t-compared", "t-equity"];
-const INSTRUMENT = ["t-symbol", "state", "t-bid", "t-ask", "t-mark", "t-data"];
-const FIGURE = ["t-step", "t-span", "t-count", "t-p50", "t-p99", "t-p999", "t-most", "t-bar"];
-const TAIL = ["t-when", "t-record", "what", "reason"];
+// Each table's columns; a dot before a word: a number.
+const TABLES = {
+  position: "t-symbol t-strategy .t-quantity .t-entry .t-unrealized",
+  order: "t-id t-symbol t-side t-kind .price .t-quantity .t-filled state .t-age",
+  room: "t-limit subject .t-used .t-of .t-share",
+  account: "venue t-stream .t-compared .t-equity",
+  instrument: "t-symbol state .t-bid .t-ask .t-mark .t-data",
+  figure: "t-step .t-span .t-count .t-p50 .t-p99 .t-p999 .t-most .t-bar",
+  tail: "t-when t-record what reason",
+};
 
-export function mountTrader(slot, store) {
-  void slot; // as it stands in the page
-  const trader = new Trader(store);
-  store.subscribe(["look", "meta"], () => trader.head());
-  store.subscribe(["trader", "look"], () => trader.paint());
+export async function mount(slot, store) {
+  await Promise.all([addWords("trader"), fetched("/static/trader.css")]);
+  const tables = furnish(slot);
+  const trader = new Trader(store, tables);
+  store.subscribe(["trader", "look", "meta"], () => trader.paint());
+}
+
+// The panel's inside; returns its tables.
+function furnish(slot) {
+  const rows = {};
+  const table = (name) => {
+    const columns = TABLES[name].split(" ").map((word) => ({ word: word.replace(".", ""), place: word.startsWith(".") ? "n" : "" })), body = make("tbody", { id: `${name}-rows` });
+    rows[name] = new Rows(body, columns.map(({ place }) => place));
+    return make("table", { class: "data" }, make("thead", {}, make("tr", {}, ...columns.map(({ word, place }) => make("th", { scope: "col", class: place, "data-t": word })))), body);
+  };
+  const part = (id, title, inside, more = {}) => make("div", { class: "scroll", tabindex: "0", role: "group", "aria-labelledby": `h-${id}`, ...more }, make("h3", { id: `h-${id}` }, ...title), ...inside);
+  const word = (key, attributes = {}) => make("span", { "data-t": key, ...attributes });
+  const button = (step, key, more = {}) => make("button", { id: `flatten-${step}`, type: "button", "data-t": key, ...more });
+  const ask = make("div", { id: "flatten-sure", role: "group", "aria-labelledby": "flatten-ask", hidden: "" }, make("p", { id: "flatten-ask" }), button("confirm", "t-confirm", { class: "danger" }), button("cancel", "t-cancel"));
+  slot.append(
+    make("div", { class: "head" }, make("h2", { id: "h-trader" }, word("t-title"), " ", make("small", { id: "trader-sub" })), make("div", { id: "flatten" }, button("arm", "t-flatten"), ask, make("p", { id: "flatten-said", role: "status" }))),
+    make("p", { id: "trader-rung", role: "status" }), make("ul", { id: "trader-causes" }), make("dl", { id: "trader-tiles", class: "tiles" }),
+    part("positions", [word("t-positions")], [table("position"), make("p", { id: "no-position", "data-t": "t-flat" })]),
+    part("orders", [word("t-orders"), " ", make("small", { id: "order-count" })], [table("order")]),
+    make("div", { class: "columns even inner" }, part("room", [word("t-room")], [table("room")]), part("accounts", [word("t-accounts")], [table("account"), table("instrument")])),
+    part("figures", [word("t-figures")], [table("figure")], { id: "trader-figures", class: "scroll short", hidden: "" }),
+    part("tail", [word("t-tail")], [table("tail")], { class: "scroll short" }),
+  );
+  worded(slot);
+  return rows;
+}
+
+// Pairs of term and value.
+class Pairs {
+  constructor(list) { this.list = list; this.nodes = new Map(); }
+
+  set(key, label, value, bad) {
+    if (!this.nodes.has(key)) {
+      const term = make("dt"), said = make("dd");
+      this.list.append(make("div", {}, term, said));
+      this.nodes.set(key, [term, said]);
+    }
+    const [term, said] = this.nodes.get(key);
+    put(term, label);
+    put(said, value);
+    mark(said, "data-bad", bad ? "" : null);
+  }
 }
 
 class Trader {
-  constructor(model) {
+  constructor(model, tables) {
     this.model = model;
+    this.tables = tables;
     this.token = "";
     this.until = 0;
     this.said = "";
     this.tiles = new Pairs(byId("trader-tiles"));
-    this.positions = new Rows(byId("position-rows"), ["", "", "n", "n", "n"]);
-    this.orders = new Rows(byId("order-rows"), ["", "", "", "", "n", "n", "n", "", "n"]);
-    this.room = new Rows(byId("room-rows"), ["", "", "n", "n", "n"]);
-    this.accounts = new Rows(byId("account-rows"), ["", "", "n", "n"]);
-    this.instruments = new Rows(byId("instrument-rows"), ["", "", "n", "n", "n", "n"]);
-    this.figures = new Rows(byId("figure-rows"), ["", "n", "n", "n", "n", "n", "n", "n"]);
-    this.tail = new Rows(byId("tail-rows"), ["", "", "", ""]);
-    byId("flatten-arm").addEventListener("click", () => this.arm());
-    byId("flatten-confirm").addEventListener("click", () => this.confirm());
-    byId("flatten-cancel").addEventListener("click", () => this.cancel());
+    this.causes = new Rows(byId("trader-causes"), [""], false);
+    for (const step of ["arm", "confirm", "cancel"]) byId(`flatten-${step}`).addEventListener("click", () => this[step]());
     byId("flatten-sure").addEventListener("keydown", (event) => { if (event.key === "Escape") { event.stopPropagation(); this.cancel(); } });
     setInterval(() => this.tick(), 250);
-  }
-
-  head() {
-    for (const [id, keys, from] of [["position-head", POSITION, 2], ["order-head", ORDER, 4], ["room-head", ROOM, 2], ["account-head", ACCOUNT, 2], ["instrument-head", INSTRUMENT, 2], ["figure-head", FIGURE, 1], ["tail-head", TAIL, 9]]) {
-      byId(id).replaceChildren(...keys.map((key, at) => make("th", { scope: "col", class: at >= from && key !== "state" ? "n" : "", text: t(key) })));
-    }
-    this.tick();
   }
 
   paint() {
@@ -64,9 +95,7 @@ class Trader {
     if (it.exit) causes.push([`${t("t-exit")}: ${it.exit}`, "bad"]);
     if (it.journal_why) causes.push([t("t-disk", { why: it.journal_why, count: it.journal_waiting }), "bad"]);
     if (it.armed_by) causes.push([t("t-armed", { by: it.armed_by }), "bad"]);
-    const list = byId("trader-causes");
-    while (list.children.length > causes.length) list.lastChild.remove();
-    causes.forEach(([text, bad], at) => { const item = list.children[at] ?? list.appendChild(make("li")); put(item, text); mark(item, "data-level", bad); });
+    this.causes.fill(causes, ([text, level]) => [{ text, level }]);
     this.paintTiles(it);
     this.paintTables(it);
     this.tick();
@@ -74,11 +103,9 @@ class Trader {
 
   paintTiles(it) {
     for (const each of it.money) {
-      this.tiles.set(`net-${each.currency}`, t("t-net", each), each.net, each.net.startsWith("-"));
-      this.tiles.set(`real-${each.currency}`, t("t-realized", each), each.realized);
-      this.tiles.set(`open-${each.currency}`, t("t-open-pnl", each), each.unrealized);
-      this.tiles.set(`fees-${each.currency}`, t("t-fees", each), each.fees);
-      this.tiles.set(`fund-${each.currency}`, t("t-funding", each), each.funding);
+      for (const [name, word, value] of [["net", "t-net", each.net], ["real", "t-realized", each.realized], ["open", "t-open-pnl", each.unrealized], ["fees", "t-fees", each.fees], ["fund", "t-funding", each.funding]]) {
+        this.tiles.set(`${name}-${each.currency}`, t(word, each), value, name === "net" && value.startsWith("-"));
+      }
     }
     this.tiles.set("sent", t("t-sent"), count(it.sent));
     this.tiles.set("fills", t("t-fills"), count(it.fills));
@@ -89,15 +116,15 @@ class Trader {
 
   paintTables(it) {
     byId("no-position").hidden = it.positions.length > 0;
-    this.positions.fill(it.positions, (each) => [each.side === "both" ? each.symbol : `${each.symbol} ${each.side}`, each.strategy || t("t-nobodys"), each.quantity, each.entry || "–", each.unrealized ? `${each.unrealized} ${each.currency}` : "–"]);
+    this.tables.position.fill(it.positions, (each) => [each.side === "both" ? each.symbol : `${each.symbol} ${each.side}`, each.strategy || t("t-nobodys"), each.quantity, each.entry || "–", each.unrealized ? `${each.unrealized} ${each.currency}` : "–"]);
     put(byId("order-count"), it.open_orders > it.orders.length ? t("t-of-all", { shown: count(it.orders.length), all: count(it.open_orders) }) : count(it.open_orders));
-    this.orders.fill(it.orders, (each) => [each.id, each.symbol, t(`t-side-${each.side}`), known(`t-kind-${each.kind}`) ? t(`t-kind-${each.kind}`) : each.kind, each.price || "–", each.quantity || t("t-all"), each.filled, { text: each.state, level: each.state === "UNKNOWN" ? "bad" : null }, span(each.age_s)]);
-    this.room.fill(it.room, (each) => [each.key, each.subject, each.used, each.limit, { text: percent(each.share * 100), level: each.share >= 1 ? "bad" : each.share >= 0.8 ? "warn" : null }]);
-    this.accounts.fill(it.accounts, (each) => [each.venue, { text: t(each.live ? "t-live" : "t-down"), level: each.live ? "good" : "bad" }, { text: each.compared_s == null ? t("t-not-yet") : t("t-ago", { span: span(each.compared_s) }), level: each.reconciled ? null : "warn" }, each.doubt || each.equity || "–"]);
-    this.instruments.fill(it.instruments, (each) => [each.symbol, { text: t(each.ready ? "t-ready" : "t-not-ready"), level: each.ready ? "good" : "warn" }, each.bid || "–", each.ask || "–", each.mark || "–", span(each.age_s)]);
+    this.tables.order.fill(it.orders, (each) => [each.id, each.symbol, t(`t-side-${each.side}`), known(`t-kind-${each.kind}`) ? t(`t-kind-${each.kind}`) : each.kind, each.price || "–", each.quantity || t("t-all"), each.filled, { text: each.state, level: each.state === "UNKNOWN" ? "bad" : null }, span(each.age_s)]);
+    this.tables.room.fill(it.room, (each) => [each.key, each.subject, each.used, each.limit, { text: percent(each.share * 100), level: each.share >= 1 ? "bad" : each.share >= 0.8 ? "warn" : null }]);
+    this.tables.account.fill(it.accounts, (each) => [each.venue, { text: t(each.live ? "t-live" : "t-down"), level: each.live ? "good" : "bad" }, { text: each.compared_s == null ? t("t-not-yet") : t("t-ago", { span: span(each.compared_s) }), level: each.reconciled ? null : "warn" }, each.doubt || each.equity || "–"]);
+    this.tables.instrument.fill(it.instruments, (each) => [each.symbol, { text: t(each.ready ? "t-ready" : "t-not-ready"), level: each.ready ? "good" : "warn" }, each.bid || "–", each.ask || "–", each.mark || "–", span(each.age_s)]);
     byId("trader-figures").hidden = !it.figures.length;
-    this.figures.fill(it.figures, (each) => [known(`t-f-${each.name}`) ? t(`t-f-${each.name}`) : each.name, span(each.over_s), count(each.count), ...[each.p50, each.p99, each.p999, each.most].map((value) => `${plain(value)} ${each.unit}`), { text: each.bar == null ? "–" : `${plain(each.bar)} ${each.unit}`, level: each.broken ? "bad" : null }]);
-    this.tail.fill([...it.tail].reverse(), (each) => [clock(Date.parse(each[0]), isLocal()), each[1], each[2], each[3]]);
+    this.tables.figure.fill(it.figures, (each) => [known(`t-f-${each.name}`) ? t(`t-f-${each.name}`) : each.name, span(each.over_s), count(each.count), ...[each.p50, each.p99, each.p999, each.most].map((value) => `${plain(value)} ${each.unit}`), { text: each.bar == null ? "–" : `${plain(each.bar)} ${each.unit}`, level: each.broken ? "bad" : null }]);
+    this.tables.tail.fill([...it.tail].reverse(), (each) => [clock(Date.parse(each[0]), isLocal()), each[1], each[2], each[3]]);
   }
 
   // -- the exit, in two steps

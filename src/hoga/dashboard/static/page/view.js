@@ -1,10 +1,11 @@
 // How the viewer wants to see it, kept in the address: it can be shared, survives a reload, and needs no storage.
+import { RANGES } from "./timeline.js";
+
 const DEFAULTS = { lang: "", theme: "auto", colours: "", time: "utc", sort: "", filter: "", stream: "", range: "15m", tab: "now", zoom: "", level: "", log: "" };
 const LOOK = ["lang", "theme", "colours", "time"];
 const dark = matchMedia("(prefers-color-scheme: dark)");
 let told = () => {};
 
-export const RANGES = { "1m": 60, "15m": 900, "1h": 3600, "24h": 86400 }; // seconds
 export const view = { ...DEFAULTS };
 
 // `onChange(keys)`: the store is told which of them changed.

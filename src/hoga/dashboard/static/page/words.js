@@ -30,13 +30,18 @@ function incidentText(each) {
 
 // The reasons of the verdict; why a connection is down is a code too where it is the connection's state. What the server counted is
 // counted on here, from the moments that it names.
-export function verdictText({ code, args }, store) { return t(`r-${code}`, counted(args, store)); }
+export function verdictText({ code, args }, store) { return known(`r-${code}`) ? t(`r-${code}`, counted(args, store)) : ""; }
 
 // The same for the bar, in a few words.
 export function shortVerdict(reason, store) {
   const key = `v-${reason.code}`;
   return known(key) ? t(key, counted(reason.args, store)) : verdictText(reason, store);
 }
+
+export const streamsText = (streams) => t("n-streams", { count: count(streams) });
+
+// Of a connection's state.
+export const levelOf = (state) => (state === "connected" || state === "handover" ? "good" : state === "connecting" || state === "disconnected" ? "warn" : "bad");
 
 // Since when; nothing where the sentence says so itself.
 export function whenText({ args }) { return args?.since ? t("since-at", { time: clock(args.since, isLocal()) }) : ""; }
@@ -54,7 +59,7 @@ function counted(args, store) {
 export function alertText(text, code, args) {
   if (!code || !known(`at-${code}`)) return text;
   const words = { ...args };
-  if (args.reason) words.what = [incidentText(args), t("n-streams", { count: args.streams }), `${t("missed").toLowerCase()}: ${lossText(args.missed, args.uncounted)}`].join(", ");
+  if (args.reason) words.what = [incidentText(args), streamsText(args.streams), `${t("missed").toLowerCase()}: ${lossText(args.missed, args.uncounted)}`].join(", ");
   if (args.state) words.state = plainWord(t(`cs-${args.state}`));
   return t(`at-${code}`, words);
 }

@@ -1,0 +1,7 @@
+// English. Several collectors.
+export default {
+  collectors: "Collectors",
+  co: {
+    name: "Collector", state: "State", received: "Received", won: "Won", gaps: "Gaps", seen: "Last seen", ago: "{span} ago",
+  },
+};
