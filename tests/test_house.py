@@ -137,6 +137,10 @@ def test_picows_stays_behind_one_file() -> None:
     assert {module for module in users if not module.startswith("simulator/")} <= {"net/ws.py"}
 
 
+def test_nats_stays_behind_one_file() -> None:
+    assert {module for module in MODULES if "nats" in imported(tree_of(module))} == {"relay/broker.py"}
+
+
 def test_the_test_files_that_are_begun_first_exist() -> None:
     missing = [name for name in LONGEST_FIRST if not (ROOT / "tests" / f"{name}.py").is_file()]
     assert missing == []

@@ -15,12 +15,24 @@ from tests.sources import tree_of
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCE = ROOT / "src" / "hoga"
 
+READS_NATS = "whoever gathers, or reads live frames, does with it"
 NEEDED = {
     "archive/form/ledger.py encode_entries": "the benchmarks make days with it",
     "archive/read/catalog.py catalog": "a user's view of an archive, beside `rows_of`",
     "archive/form/store.py mount": "whoever has an archive elsewhere than in files serves it with it; a test does",
     "hub/states.py diagram": "docs/hub.md shows the tables as it draws them, and a test compares",
     "hub/stream.py EventStream.aclose": "what every asynchronous generator has",
+    "relay/broker.py Broker.ensure": READS_NATS,
+    "relay/subjects.py SEGMENTS": READS_NATS,
+    "relay/subjects.py collector_fault": READS_NATS,
+    "relay/subjects.py segments_subject": READS_NATS,
+    "relay/subjects.py live_subject": READS_NATS,
+    "relay/subjects.py ask_subject": READS_NATS,
+    "relay/subjects.py put_together": READS_NATS,
+    "relay/subjects.py live_headers": READS_NATS,
+    "relay/subjects.py read_live": READS_NATS,
+    "relay/subjects.py question_of": READS_NATS,
+    "relay/subjects.py answer_of": READS_NATS,
     "runtime/clock.py ManualClock": "a test, a replay and a backtest have it instead of the machine's",
     "runtime/clock.py ManualClock.pass_time": "a test, a replay and a backtest have it instead of the machine's",
     "runtime/clock.py ManualClock.set_wall": "a test, a replay and a backtest have it instead of the machine's",

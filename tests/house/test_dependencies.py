@@ -16,6 +16,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS = PROJECT["optional-dependencies"]
 
 SPELT = {
+    "nats-py": {"nats"},
     "binance-sdk-derivatives-trading-usds-futures": {"binance_sdk_derivatives_trading_usds_futures", "binance_common"},
     "pyjwt": {"jwt"},
     "pyside6-essentials": {"PySide6"},
@@ -26,8 +27,8 @@ SPELT = {
 """What a distribution is imported as, where that is not its name. (`requests` is what pyupbit fails with.)"""
 TOOLS = {"pytest", "pytest-xdist", "pytest-timeout"}
 """What runs the tests, and need not be imported to do so."""
-FOR_USERS = {"analysis", "nats"}
-"""Extras that nothing in hoga imports: libraries that read what it writes, and the names under which transports will come."""
+FOR_USERS = {"analysis"}
+"""Extras that nothing in hoga imports: libraries that read what it writes."""
 IF_THERE = {"cryptofeed", "hftbacktest"}
 """What tests use where it is installed, and do without elsewhere."""
 

@@ -18,6 +18,8 @@ class Schedule(Enum):
     """What is asked of a venue over REST: a snapshot of a book, the list of instruments."""
     HUB = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
     """The socket of another process's hub."""
+    NATS = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
+    """A NATS server that is away."""
     DASHBOARD = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
     """The dashboard's process."""
     SEAL = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 300.0)

@@ -13,8 +13,8 @@ __all__ = ["MissingLibrary", "pandas", "polars", "polars_plugins", "pyarrow"]
 class MissingLibrary(HogaError):
     """A library that hoga does not need to record is not installed."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"{name} is not installed", hint="pip install 'hoga[analysis]'")
+    def __init__(self, name: str, hint: str = "pip install 'hoga[analysis]'") -> None:
+        super().__init__(f"{name} is not installed", hint=hint)
 
 
 def polars() -> Any:
