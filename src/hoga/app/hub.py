@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from hoga.dashboard.page import page_path
 from hoga.feed.wire import FeedWire
 from hoga.hub import checks
 from hoga.hub.client import SimpleWebSocketClient
-from hoga.hub.errors import ArgumentError
+from hoga.hub.errors import ArgumentError, NoHub
 from hoga.hub.local_wire import LocalHub
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.pace import Pace
@@ -39,6 +39,7 @@ __all__ = [
     "connect",
     "hub_path",
     "in_order",
+    "live_manager",
     "local_manager",
     "open_manager",
     "process_manager",
@@ -117,33 +118,62 @@ def config_of(config: object, data: str | Path | None = None) -> Config:
     return config
 
 
-async def connect(client_id: str = "", *, config: object = None, data: str | Path | None = None) -> SimpleWebSocketClient:
-    """A client of the hub that another process on this machine serves (`hoga run`), over its local socket.
+async def connect(
+    client_id: str = "", *, config: object = None, data: str | Path | None = None, nats: str | None = None
+) -> SimpleWebSocketClient:
+    """A client of the hub that another process on this machine serves (`hoga run`), over its local socket; or, with `nats`, of all
+    collectors that send to a NATS (`hoga relay`), wherever they are.
 
     Args:
         client_id: for the log; any text.
         config: as for `GlobalWebSocketManager.get_instance`; it says where the data folder is.
         data: the data folder itself, as in `hoga run --data`.
+        nats: where NATS is, `nats://HOST:PORT` or `tls://HOST:PORT`, several separated by commas. Credentials are in the environment:
+            `NATS_USER` and `NATS_PASSWORD`, `NATS_TOKEN` or `NATS_CREDS`; `NATS_CA` for certificates of your own.
 
     Returns:
-        A client like any other, `close` ends it; `client.manager` takes components with callbacks. When the hub goes away
-        the client finds it again by itself; meanwhile `is_stale` says so.
+        A client like any other, `close` ends it; `client.manager` takes components with callbacks. When the hub (or NATS, or a
+        collector) goes away the client finds it again by itself; meanwhile `is_stale` says so.
 
     Raises:
-        NoHub: none is running there. ConfigError, ArgumentError.
+        NoHub: none is running there. ConfigError, ArgumentError, MissingLibrary.
     """
     name = checks.identity(client_id or f"local {os.getpid()}", "connect", "client_id")
     found = config_of(config, data)
-    manager = await local_manager(LocalHub(hub_path(found.program.data_dir), VENUES), found)
+    if nats is None:
+        manager = await local_manager(LocalHub(hub_path(found.program.data_dir), VENUES), found)
+    else:
+        manager = await live_manager(nats, found, name=name)
     return SimpleWebSocketClient(name, manager=manager, on_close=manager.stop)
 
 
 async def local_manager(hub: LocalHub, config: Config | None = None) -> GlobalWebSocketManager:
     """A started manager over another process's hub. Raises NoHub."""
     await hub.open()
-    manager = GlobalWebSocketManager(
-        hub.wires, VENUES, pace=Pace(quiet_s=0.005, longest_s=0.02, per_minute=6000), config=config, linger_s=0.0
-    )
+    return _started(hub.wires, config)
+
+
+async def live_manager(nats: str, config: Config | None = None, *, name: str = "hoga") -> GlobalWebSocketManager:
+    """A started manager over the collectors that send to a NATS. Raises NoHub, ArgumentError, MissingLibrary."""
+    from hoga.relay.broker import BrokerFault, address_of, url_fault  # only who asks for it needs it
+    from hoga.relay.wire import LiveHub
+
+    why = url_fault(nats) if isinstance(nats, str) else "expected nats://HOST:PORT"
+    if why is not None:
+        shown = "an address with credentials" if isinstance(nats, str) and "@" in nats else checks.shown(nats)
+        raise ArgumentError("hoga", "nats", shown, why.removeprefix("expected "))
+    hub = LiveHub(address_of(nats, os.environ), VENUES, name=name)
+    try:
+        await hub.open()
+    except BrokerFault as fault:
+        raise NoHub(nats, str(fault), hint=fault.hint) from fault
+    return _started(hub.wires, config)
+
+
+def _started(wires: Sequence[Wire], config: Config | None) -> GlobalWebSocketManager:
+    """Others bring what is wanted: nothing has to be gathered for a venue's limits, nothing to linger."""
+    pace = Pace(quiet_s=0.005, longest_s=0.02, per_minute=6000)
+    manager = GlobalWebSocketManager(wires, VENUES, pace=pace, config=config, linger_s=0.0)
     manager.start()
     return manager
 

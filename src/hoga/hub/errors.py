@@ -4,7 +4,7 @@ HogaError
 ├─ SubscriptionError     one component's wish cannot be served; the others notice nothing  (a ValueError, too)
 ├─ ArgumentError         a call's argument makes no sense; nothing was kept                 (a ValueError and a TypeError, too)
 ├─ RecoveryError         what was subscribed could not be restored, or connections disturb one another
-└─ NoHub                 no hub of ours runs on this machine
+└─ NoHub                 no hub of ours runs on this machine, or NATS is not there
 """
 
 from __future__ import annotations
@@ -68,11 +68,11 @@ class RecoveryError(HogaError):
 
 
 class NoHub(HogaError):
-    """Nobody serves a hub at `path`, for `why`."""
+    """Nobody serves a hub at `path` (a socket of this machine, or an address of NATS), for `why`."""
 
     transient = True
 
-    def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f"no hub at {path}: {why}", hint="start `hoga run` with the same data folder")
+    def __init__(self, path: Path | str, why: str, *, hint: str | None = "start `hoga run` with the same data folder") -> None:
+        super().__init__(f"no hub at {path}: {why}", hint=hint)
         self.path = path
         self.why = why

@@ -13,19 +13,19 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from hoga.archive.form.chunks import Chunk, ChunkDecoder, read_packed
+from hoga.archive.form.chunks import Chunk, read_packed
 from hoga.archive.form.envelope import opened
 from hoga.archive.form.journal import (
-    CONTROL,
     GapNote,
     JournalHeader,
     JournalName,
     LegNote,
+    Note,
     decode_header,
-    decode_note,
     parse_journal_name,
     read_body,
 )
+from hoga.archive.form.lanereader import LaneReader, said
 from hoga.archive.form.regular import open_regular
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.text import split_lines
@@ -81,8 +81,7 @@ class _Open:
         self.name = name
         self.path = path
         self.file = file
-        self.decoder = ChunkDecoder()
-        self.seen = -1
+        self.lane = LaneReader()
         self.header: JournalHeader | None = None
         self.wanted: dict[int, str] = {}
         self.legs: dict[int, tuple[str, int]] = {}
@@ -106,11 +105,8 @@ class _Open:
             if packed is None:
                 self.file.seek(at)
                 return
-            if packed.seq <= self.seen:  # written again after a failed fsync
-                continue
-            chunk = self.decoder.decode(packed)
+            chunk = self.lane.decode(packed)
             if chunk is not None:
-                self.seen = packed.seq
                 yield chunk
 
 
@@ -176,19 +172,14 @@ class JournalTail:
         assert header is not None, "it has chunks"
         if not each.wanted:
             each.wanted = {at: entry.stream.name for at, entry in enumerate(header.streams) if entry.stream.name in self._streams}
-        for at, tag in enumerate(chunk.tags):
-            index = tag & 0xFFFF
-            if index == CONTROL:
-                self._note(each, chunk.data[chunk.starts[at] : chunk.starts[at] + chunk.lengths[at]])
-            elif index in each.wanted:
-                frame = chunk.data[chunk.starts[at] : chunk.starts[at] + chunk.lengths[at]]
-                parts = self._spec.split(frame)
-                if parts is not None:
-                    conn, epoch = each.legs.get(tag >> 16, ("", 0))
-                    found.append(PastRecord(chunk.recv_ns[at], each.wanted[index], conn, epoch, parts[1]))
+        for recv_ns, index, leg, what in said(chunk, each.wanted):
+            if not isinstance(what, bytes):
+                self._note(each, what)
+            elif (parts := self._spec.split(what)) is not None:
+                conn, epoch = each.legs.get(leg, ("", 0))
+                found.append(PastRecord(recv_ns, each.wanted[index], conn, epoch, parts[1]))
 
-    def _note(self, each: _Open, data: bytes) -> None:
-        note = decode_note(data)
+    def _note(self, each: _Open, note: Note) -> None:
         if isinstance(note, LegNote):
             each.legs[note.leg] = (note.conn, note.epoch)
         elif isinstance(note, GapNote) and note.stream in each.wanted:

@@ -1,0 +1,157 @@
+"""The hub's wire over live messages: the client's side of it is that of any hub."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from itertools import zip_longest
+from random import Random
+
+import pytest
+import pytest_asyncio
+
+import hoga
+from hoga.hub.events import BaseWebSocketEvent, EpochEvent, StatusEvent, SubscriptionErrorEvent
+from hoga.hub.manager import GlobalWebSocketManager
+from hoga.hub.pace import Pace
+from hoga.hub.private import MissedEvent
+from hoga.hub.routing import Delivery
+from hoga.relay.broker import Address, Received
+from hoga.relay.hearing import Came
+from hoga.relay.wire import LiveHub
+from hoga.venues.registry import VENUES
+from tests.relay.cutting import Message, Relay
+from tests.relay.test_hearing import FOLDER, MS, Recorder, heard, streams_of
+
+
+class Desk:
+    """A component that keeps all it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[BaseWebSocketEvent] = []
+        self.told: list[StatusEvent] = []
+
+    def take(self, event: BaseWebSocketEvent) -> None:
+        self.events.append(event)
+
+    def status(self, event: StatusEvent) -> None:
+        self.told.append(event)
+
+
+class Stage:
+    """A manager over live messages that the test hands over itself."""
+
+    def __init__(self) -> None:
+        self.hub = LiveHub(Address(("nats://127.0.0.1:1",), {}), VENUES)
+        self.hub._broker.trouble = None
+        pace = Pace(quiet_s=0.0, longest_s=0.0, per_minute=1_000_000)
+        self.manager = GlobalWebSocketManager(self.hub.wires, VENUES, pace=pace, linger_s=0.0)
+        self.manager.start()
+        self.desk = Desk()
+
+    async def want(self, *symbols: str, venue: str = "binance") -> None:
+        wishes = [hoga.SubscriptionSpec(hoga.DataType.TRADE, symbols, venue=venue)]
+        await self.manager.register_component(
+            "desk", self.desk, wishes, self.desk.take, delivery=Delivery.INLINE, on_status=self.desk.status
+        )
+        await asyncio.sleep(0.01)
+
+    def hand(self, *messages: Message) -> None:
+        for each in messages:
+            self.hub.take(Received(*each))
+
+    def of(self, kind: type) -> list[StatusEvent]:
+        return [each for each in self.desk.told if isinstance(each, kind)]
+
+
+@pytest_asyncio.fixture
+async def stage() -> AsyncIterator[Stage]:
+    found = Stage()
+    yield found
+    await found.manager.stop()
+
+
+def sent_by(recorder: Recorder, collector: str = "tokyo") -> list[Message]:
+    relay = Relay(collector, session=f"{len(collector)}")
+    return [message for name, data in recorder.journals for message in relay.cut(FOLDER, name, data)]
+
+
+def played(count: int = 12, *, lane: int = 0) -> Recorder:
+    recorder = Recorder(lane, streams_of(lane, 1))
+    recorder.play([act for at in range(count) for act in (("frame", 0, 300), ("flush", 0, 0))])
+    return recorder
+
+
+async def test_frames_come_as_events_with_their_connection_and_epoch(stage: Stage) -> None:
+    recorder = played()
+    await stage.want("S00USDT")
+    stage.hand(*sent_by(recorder))
+    assert [(event.recv_ns, b'{"stream":"s00usdt@aggTrade","data":' + event.payload + b"}") for event in stage.desk.events] == recorder.sent
+    assert {(event.conn, event.epoch) for event in stage.desk.events} == {("tokyo/binance-2", 1)}
+    await asyncio.sleep(0)
+    assert [(each.conn, each.epoch, each.up) for each in stage.of(EpochEvent)] == [("tokyo/binance-2", 1, True)]
+    assert stage.manager.is_live(stage.desk.events[-1])
+
+
+async def test_of_two_collectors_the_first_to_bring_a_frame_wins_and_what_one_lacks_the_other_brings(stage: Stage) -> None:
+    await stage.want("S00USDT")
+    tokyo, seoul = recorded_by("tokyo", range(1, 30)), recorded_by("seoul", range(1, 30))
+    first, second = sent_by(tokyo), sent_by(seoul, "seoul")
+    del first[4:9]  # up to the next KEY nothing of tokyo can be read
+    for pair in zip_longest(first, second):
+        stage.hand(*[each for each in pair if each is not None])
+    assert sorted(numbers(stage)) == list(range(1, 30))
+    assert {event.conn for event in stage.desk.events} == {"tokyo/binance-2", "seoul/binance-2"}
+    door = next(iter(stage.manager._inlets.values())).doors[tokyo.streams[0]]
+    assert door.duplicates == readable(first, tokyo) + readable(second, seoul) - 29
+    await asyncio.sleep(0)
+    assert {each.conn for each in stage.of(MissedEvent)} == {"tokyo/binance-2"}
+
+
+def recorded_by(collector: str, frames: Iterable[int], *, after_ms: int = 300) -> Recorder:
+    recorder = Recorder(0, streams_of(0, 1), collector=collector)
+    recorder.leg_up()
+    recorder.flush()
+    for number in frames:
+        recorder.now_ns += after_ms * MS
+        recorder.frame(0, number)
+        recorder.flush()
+    return recorder
+
+
+def numbers(stage: Stage) -> list[int]:
+    return [event.raw()["a"] for event in stage.desk.events]
+
+
+def readable(messages: list[Message], recorder: Recorder) -> int:
+    """Frames that one alone would bring."""
+    _, items = heard(messages, recorder)
+    return sum(1 for item in items if isinstance(item, Came))
+
+
+@pytest.mark.parametrize("seed", range(24))
+async def test_whatever_several_collectors_lack_each_frame_comes_once(stage: Stage, seed: int) -> None:
+    """Each lacks frames that it never had, and messages; the first one ends in good order somewhere on the way."""
+    chance = Random(seed)
+    await stage.want("S00USDT")
+    sides: list[list[Message]] = []
+    expected: set[int] = set()
+    for at in range(chance.choice((2, 3))):
+        missing = set(chance.sample(range(1, 41), chance.randint(0, 6)))
+        leaves = chance.randint(1, 60) if at == 0 else 60
+        recorder = recorded_by(f"c{at}", [number for number in range(1, 41) if number not in missing and number < leaves])
+        if at == 0:
+            recorder.leg_down()
+            recorder.flush()
+        messages = sent_by(recorder, f"c{at}")
+        for _ in range(chance.randint(0, 3)):
+            if len(messages) > 1:
+                del messages[chance.randrange(1, len(messages))]
+        _, items = heard(messages, recorder)
+        expected |= {int(item.frame.split(b":")[-1][:-2]) for item in items if isinstance(item, Came)}
+        sides.append(messages)
+    for side in sides:
+        stage.hand(side.pop(0))
+    while any(sides):
+        stage.hand(chance.choice([side for side in sides if side]).pop(0))
+    assert sorted(numbers(stage)) == sorted(expected), "each once"
