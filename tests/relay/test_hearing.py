@@ -6,14 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from random import Random
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hoga.archive.form.chunks import ChunkEncoder, columns
 from hoga.archive.form.journal import CONTROL, EndNote, JournalHeader, JournalName, LegNote, Note, StreamEntry, encode_header, encode_note
 from hoga.core.streams import Stream
-from hoga.relay.hearing import QUIET_S, Came, Hearing, Item, Life, Lost, Over, Up
+from hoga.relay.hearing import Came, Hearing, Item, Life, Lost, Over, Up
 from hoga.venues.registry import VENUES
 from tests.relay.cutting import Message, Relay
 
@@ -76,7 +75,9 @@ class Recorder:
 
     def leg_up(self) -> None:
         self.epoch += 1
-        note = LegNote(self.next_leg, f"{self.collector}/binance-{1 + self.epoch % 2}", self.epoch, self.now_ns, list(range(len(self.streams))))
+        note = LegNote(
+            self.next_leg, f"{self.collector}/binance-{1 + self.epoch % 2}", self.epoch, self.now_ns, list(range(len(self.streams)))
+        )
         self.legs[self.next_leg] = note
         self.next_leg += 1
         self.note(note)
@@ -152,7 +153,7 @@ def of(item: Came, recorder: Recorder) -> bool:
 
 
 def holds(items: list[Item], recorder: Recorder) -> None:
-    """What came of one recorder's lane is in order and once; what did not is in a hole that was told, or before the first or after the last."""
+    """What came of one lane is in order and once; what did not is in a hole that was told, before the first, or after the last."""
     came = [(item.recv_ns, item.frame) for item in items if isinstance(item, Came) and of(item, recorder)]
     places = {frame: at for at, (_, frame) in enumerate(recorder.sent)}
     found = [places[frame] for _, frame in came]

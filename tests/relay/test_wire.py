@@ -16,6 +16,7 @@ from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.pace import Pace
 from hoga.hub.private import MissedEvent
 from hoga.hub.routing import Delivery
+from hoga.relay import wire as wire_module
 from hoga.relay.broker import Address, Received
 from hoga.relay.hearing import Came
 from hoga.relay.wire import LiveHub
@@ -155,3 +156,26 @@ async def test_whatever_several_collectors_lack_each_frame_comes_once(stage: Sta
     while any(sides):
         stage.hand(chance.choice([side for side in sides if side]).pop(0))
     assert sorted(numbers(stage)) == sorted(expected), "each once"
+
+
+async def test_one_that_was_ahead_and_left_something_out_does_not_make_the_slower_one_repeat_the_rest(stage: Stage) -> None:
+    await stage.want("S00USDT")
+    ahead, slower = recorded_by("tokyo", (1, 3, 4, 5)), recorded_by("seoul", range(1, 8))
+    ahead.leg_down()
+    ahead.flush()
+    late = sent_by(slower, "seoul")
+    stage.hand(late.pop(0), *sent_by(ahead), *late)
+    assert numbers(stage) == [1, 3, 4, 5, 2, 6, 7]
+
+
+async def test_a_stream_that_nobody_records_is_refused_with_what_there_is(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire_module, "_KNOWN_S", 0.0)
+    stage.hand(*sent_by(played()), *sent_by(played(lane=1), "seoul"))
+    await stage.want("S00USDT", "S77USDT")
+    stage.manager.tick()
+    await asyncio.sleep(0.01)
+    assert [each.error.why for each in stage.of(SubscriptionErrorEvent) if each.error.symbols == ("S77USDT",)] == [
+        "no collector records it: seoul, tokyo has S00USDT, S10USDT"
+    ]
+    stage.manager.tick()
+    assert len([each for each in stage.of(SubscriptionErrorEvent) if each.error.symbols == ("S77USDT",)]) == 1, "told once"

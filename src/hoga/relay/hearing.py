@@ -257,12 +257,11 @@ class Hearing:
         recorder = self._recorder_of(collector, folder, name, items)
         if recorder is None:
             return
-        lane = recorder.lanes.get(name.lane)
-        if lane is None:
+        if name.lane not in recorder.lanes:
             if len(recorder.lanes) >= _LANES_MAX:
                 raise ForeignMessage(f"collector {head.collector}: more than {_LANES_MAX} lanes")
-            lane = recorder.lanes[name.lane] = _Lane(recorder.since_ns)
-        self._read(collector, lane, head, name, payload, now_s, items)
+            recorder.lanes[name.lane] = _Lane(recorder.since_ns)
+        self._read(collector, recorder.lanes[name.lane], head, name, payload, now_s, items)
 
     def _collector_of(self, head: LiveHead) -> _Collector:
         collector = self._collectors.get(head.collector)
