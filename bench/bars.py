@@ -62,6 +62,8 @@ BARS: dict[str, Bar] = {
     "merge.splice": Bar(5.0, 10.0, at_least=True),
     "merge.read_back": Bar(600.0, 1_000.0, at_least=True),
     "merge.rss": Bar(100.0, 100.0, at_least=False, strict=True),
+    "union.equal": Bar(300_000, 600_000, at_least=True),
+    "union.half": Bar(80_000, 200_000, at_least=True),
     "past.zip": Bar(250_000, 400_000, at_least=True),
     "past.zst": Bar(250_000, 400_000, at_least=True),
     "past.parquet": Bar(1_000_000, 1_500_000, at_least=True),

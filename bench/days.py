@@ -70,12 +70,16 @@ class Sealed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MergePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """One day of one symbol: `minutes` segments of `per_minute` records."""
+    """One day of one symbol: `minutes` segments of `per_minute` records, as the connection `conn` brought them, `late_ns` after their time.
+    `without`: every fourth record, from this one on, is missing."""
 
     data: str
     minutes: int = 1440
     per_minute: int = 600
     capture: str | None = None
+    conn: str = "bench-1"
+    late_ns: int = 0
+    without: int | None = None
 
 
 class Merged(msgspec.Struct, frozen=True, kw_only=True):
@@ -215,17 +219,20 @@ def make_day(plan: MergePlan, day: SeriesDay, frames: list[bytes]) -> tuple[int,
     """The segments and the ledger of the day from midnight on, as sealing leaves them, of frames of `bench.frames`, again and again.
     Returns (records, bytes of text)."""
     stream = _SPEC.parse_stream(day.symbol, RECORDED)
-    maker = LineMaker(_SPEC, stream, conn="bench-1", epoch=1, median_ns=1_000_000, overhead_ns=1_000)
+    maker = LineMaker(_SPEC, stream, conn=plan.conn, epoch=1, median_ns=1_000_000, overhead_ns=1_000)
     day.folder.mkdir(parents=True)
     entries: list[LiveEntry | SegmentEntry] = []
-    records = text_bytes = 0
+    records = text_bytes = count = 0
     for number in range(plan.minutes):
         start = day_start_ns(day.day) + number * MINUTE_NS
         step = MINUTE_NS // (plan.per_minute + 1)
         lines = []
         for at in range(plan.per_minute):
-            lap, place = divmod(records + at, len(frames))
-            line = maker.line(start + (at + 1) * step, _renumbered(frames[place], lap))
+            lap, place = divmod(count, len(frames))
+            count += 1
+            if count % 4 == plan.without:
+                continue
+            line = maker.line(start + (at + 1) * step + plan.late_ns, _renumbered(frames[place], lap))
             assert line is not None, "the load's frames are JSON"
             lines.append(line)
         entry = _seal_minute(day, start, lines)

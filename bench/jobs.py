@@ -36,6 +36,7 @@ JOBS = {
     "backtest": "bench.backtest:measure_past",
     "decide": "bench.trading:measure_decisions",
     "switches": "bench.switches:measure_switches",
+    "union": "bench.unions:measure_union",
     "usual": "bench.usual:measure_usual",
     "paper": "bench.papers:measure_paper",
     "sweep": "bench.backtest:measure_sweep",

@@ -8,6 +8,7 @@
     viewers      the same beside a dashboard: with nobody, with a hundred viewers, stopped, killed every second
     hub          1,000 subscriptions at 10,000 events a second, cost of routing, of the pool, of readers in other processes
     seal, merge  a minute made into segments, a day merged
+    union        the archives of two collectors made one, where both have all, and where each lacks a fourth
     past         a day as arrays, from zip, zst and Parquet; a book at an instant, batches, Parquet, events for hftbacktest
     replay       an archive replayed to one client: in its own time, how far from its time a frame comes; flat out, how many a second
     view         a seek in `hoga view`, anywhere in a day, until its answer, and until the page shows it
@@ -63,6 +64,7 @@ from bench.replay import Replayed, ReplayPlan
 from bench.reports import Reported, ReportedPlan
 from bench.switches import Switched, SwitchPlan
 from bench.trading import Decided, DecidePlan
+from bench.unions import CASES, UnionPlan, UnitedCosts
 from bench.usual import UsualPlan, UsualTimes
 from hoga.app.trader.page import EVERY_S
 
@@ -79,6 +81,7 @@ PARTS = (
     "hub",
     "seal",
     "merge",
+    "union",
     "past",
     "replay",
     "view",
@@ -132,6 +135,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     symbols: int = 100
     rates: tuple[int, ...] = (1_000, 5_000, 10_000, 15_000)
     merge_minutes: int = 1_440
+    union_minutes: int = 240
     past_minutes: int = 240
     replay_minutes: int = 120
     view_minutes: int = 1_440
@@ -162,6 +166,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             frames=40_000,
             rates=(1_000, 10_000),
             merge_minutes=60,
+            union_minutes=8,
             past_minutes=8,
             replay_minutes=4,
             view_minutes=12,
@@ -583,6 +588,24 @@ def _merge(bench: _Bench) -> list[Figure]:
     ]
 
 
+def _union(bench: _Bench) -> list[Figure]:
+    settings, runs = bench.settings, dict[str, list[UnitedCosts]]()
+    for number in range(max(1, settings.repeat)):
+        for case in CASES:
+            bench.tell(f"union: {case}, run {number + 1}, a day of {settings.union_minutes} minutes")
+            data = Path(tempfile.mkdtemp(dir=bench.folder))
+            plan = UnionPlan(data=str(data), case=case, minutes=settings.union_minutes, capture=settings.capture)
+            runs.setdefault(case, []).append(run_child("union", plan, UnitedCosts, folder=bench.folder))
+    peaks = [run.rss_peak / 2**20 for case in runs.values() for run in case]
+    return [
+        *(
+            figure(f"union.{case}", f"union of two: {told}", "records/s", [run.records / run.cpu_s for run in runs[case]], note=note)
+            for case, (_, told, note) in CASES.items()
+        ),
+        figure("union.rss", "union of two: most resident memory", "MB", peaks, note="of the whole process, which made both days, too"),
+    ]
+
+
 def _replay(bench: _Bench) -> list[Figure]:
     settings = bench.settings
     runs: dict[bool, list[Replayed]] = {True: [], False: []}
@@ -982,6 +1005,7 @@ _MEASURES: dict[str, Callable[[_Bench], list[Figure]]] = {
     "hub": _hub,
     "seal": _seal,
     "merge": _merge,
+    "union": _union,
     "past": _past,
     "replay": _replay,
     "view": _view,

@@ -11,12 +11,17 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, unescape
 
 
 class Bucket:
-    """Objects by key, with the headers they were written with. `fail_next`: answer so many requests with 503. `asked`: how often each
-    method was; `sent`: bytes of objects that were given."""
+    """Objects by key, with the headers they were written with. `asked`: how often each method was; `sent`: bytes of objects that were
+    given.
+
+    What is wrong with it: `fail_next` requests are answered with 503; `refused`: this key with 403; `read_only`: whatever writes with 403;
+    `keeps`: whatever removes with 403; `answers`: everything with this status and code; `blind`: no condition is minded; `slow_s`: so long
+    takes an answer.
+    """
 
     def __init__(self) -> None:
         self.objects: dict[str, tuple[bytes, dict[str, str]]] = {}
@@ -27,6 +32,10 @@ class Bucket:
         self.sent = 0
         self.read_only = False
         self.refused = ""
+        self.keeps = self.blind = False
+        self.answers: tuple[int, str] | None = None
+        self.slow_s = 0.0
+        self.ended = threading.Event()
         self.numbers = itertools.count(1)
         self.lock = threading.Lock()
 
@@ -44,17 +53,24 @@ class _Handler(BaseHTTPRequestHandler):
         name, _, key = unquote(url.path).lstrip("/").partition("/")
         query = {word: values[0] for word, values in parse_qs(url.query, keep_blank_values=True).items()}
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        if bucket.slow_s:
+            bucket.ended.wait(bucket.slow_s)
         with bucket.lock:
             bucket.asked[self.command] += 1
             if bucket.fail_next > 0:
                 bucket.fail_next -= 1
                 self._answer(503, b"<Error><Code>SlowDown</Code></Error>")
+            elif bucket.answers is not None:
+                self._answer(bucket.answers[0], f"<Error><Code>{bucket.answers[1]}</Code></Error>".encode())
             elif name != "bkt":
                 self._answer(404, b"<Error><Code>NoSuchBucket</Code></Error>")
-            elif (key and key == bucket.refused) or (bucket.read_only and self.command in ("PUT", "POST", "DELETE")):
+            elif (key and key == bucket.refused) or self._is_barred(bucket):
                 self._answer(403, b"<Error><Code>AccessDenied</Code></Error>")
             else:
                 getattr(self, f"_{self.command.lower()}")(bucket, key, query, body)
+
+    def _is_barred(self, bucket: Bucket) -> bool:
+        return (bucket.read_only and self.command in ("PUT", "POST", "DELETE")) or (bucket.keeps and self.command in ("DELETE", "POST"))
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _serve
 
@@ -75,7 +91,7 @@ class _Handler(BaseHTTPRequestHandler):
         if "partNumber" in query:
             bucket.parts[query["uploadId"]][int(query["partNumber"])] = body
             self._answer(200, ETag=_tag(body))
-        elif self.headers.get("if-none-match") == "*" and key in bucket.objects:
+        elif self.headers.get("if-none-match") == "*" and key in bucket.objects and not bucket.blind:
             self._answer(412, b"<Error><Code>PreconditionFailed</Code></Error>")
         else:
             bucket.objects[key] = (body, self._said())
@@ -87,6 +103,13 @@ class _Handler(BaseHTTPRequestHandler):
             bucket.parts[number], bucket.meta[number] = {}, self._said()
             text = f"<InitiateMultipartUploadResult><Bucket>bkt</Bucket><Key>{escape(key)}</Key><UploadId>{number}</UploadId>"
             self._answer(200, f"{text}</InitiateMultipartUploadResult>".encode())
+            return
+        if "delete" in query:
+            keys = [unescape(each.split("</Key>")[0]) for each in body.decode().split("<Key>")[1:]]
+            for each in keys:
+                bucket.objects.pop(each, None)
+            told = "".join(f"<Deleted><Key>{escape(each)}</Key></Deleted>" for each in keys)
+            self._answer(200, f"<DeleteResult>{told}</DeleteResult>".encode())
             return
         parts = bucket.parts.pop(query["uploadId"])
         whole = b"".join(parts[number] for number in sorted(parts))
@@ -165,6 +188,7 @@ def s3_server() -> Iterator[tuple[str, Bucket]]:
     try:
         yield f"http://127.0.0.1:{server.server_port}", server.bucket
     finally:
+        server.bucket.ended.set()
         server.shutdown()
         server.server_close()
         thread.join()

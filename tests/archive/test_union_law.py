@@ -55,6 +55,32 @@ def test_each_payload_is_there_as_often_as_in_the_recording_that_has_it_most_oft
     assert united == {payload: max(counted(a)[payload], counted(b)[payload]) for payload in range(5)}
 
 
+def _plainly(*recordings: Sequence[Row]) -> list[Row]:
+    """The law, copy by copy."""
+    best: dict[tuple[int, int], Row] = {}
+    for each in recordings:
+        for payload in {row[0] for row in each}:
+            for turn, row in enumerate(sorted((row for row in each if row[0] == payload), key=lambda row: row[1:])):
+                known = best.get((payload, turn))
+                best[payload, turn] = row if known is None else min(known, row, key=lambda one: one[1:])
+    return sorted(best.values())
+
+
+@given(st.lists(_recording, min_size=1, max_size=4))
+def test_it_is_what_a_plain_loop_finds(recordings: list[list[Row]]) -> None:
+    assert _unite(*recordings) == _plainly(*recordings)
+
+
+@given(st.lists(st.integers(0, 9), max_size=9), st.integers(0, 1), st.lists(st.integers(0, 3), min_size=9, max_size=9), st.booleans())
+def test_recordings_in_step_are_paired_as_a_plain_loop_does(payloads: list[int], rank: int, late: list[int], once: bool) -> None:
+    if once:  # the other short way: each payload once, in no common order
+        payloads = list(dict.fromkeys(payloads))
+    one = [(payload, 0, 10 * at, b"one %d" % at) for at, payload in enumerate(payloads)]
+    other = [(payload, rank, 10 * at + late[at] - 1, b"other %d" % at) for at, payload in enumerate(payloads)]
+    for which in (other, other[1:], other[::-1] if once else other):
+        assert _unite(one, which) == _unite(which, one) == _plainly(one, which)
+
+
 def test_the_collector_named_first_then_the_first_receipt_then_the_smaller_line() -> None:
     assert _unite([(0, 1, 5, b"tokyo")], [(0, 0, 9, b"seoul")]) == [(0, 0, 9, b"seoul")]
     assert _unite([(0, 1, 5, b"tokyo")], [(0, 1, 4, b"seoul")]) == [(0, 1, 4, b"seoul")]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import multiprocessing
 import os
+import random
 from collections.abc import Iterable, Iterator
 from itertools import count, pairwise
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hoga.archive.form.envelope import payload_of
 from hoga.archive.form.ledger import ClockEntry
 from hoga.archive.form.manifest import Manifest, encode_manifest, read_manifest
 from hoga.archive.form.seriesday import SeriesDay
@@ -22,9 +25,9 @@ from hoga.archive.prove.verify import verify
 from hoga.archive.union.unite import Source, United, unite_day
 from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.ledger import Gap, Reason
-from hoga.core.times import MINUTE_NS, SECOND_NS
+from hoga.core.times import MINUTE_NS, SECOND_NS, day_of, minute_of
 from hoga.runtime import durable
-from tests.archive.workshop import DAY, Workshop, agg_trade, book, delta, read_records
+from tests.archive.workshop import DAY, Workshop, agg_trade, book, delta, envelope, read_records
 from tests.tries import tries
 from tests.waiting import LONG_S
 
@@ -232,6 +235,62 @@ def test_a_disk_that_refuses_any_step_is_told_and_the_old_day_stays_or_the_new_o
 
 
 _offsets = st.sampled_from([0, 1, 900, 2_000_000])
+
+
+def _captured(path: Path, stream: str) -> list[tuple[int, bytes]]:
+    """(receipt, payload) of the frames of one stream, in whose order they were received."""
+    found = []
+    with gzip.open(path) as lines:
+        for line in lines:
+            stamp, _, text = line.partition(b" ")
+            if text.startswith(b'{"stream":"btcusdt@%b"' % stream.encode()):
+                found.append((int(stamp), text[text.index(b'"data":') + 7 : text.rindex(b"}")]))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("stream", "kind", "file"),
+    [
+        ("depth20@100ms", "orderbook", "derived_depth20_btcusdt_20240808.gz"),
+        ("trade", "execution", "hft_btcusdt_20240808.gz"),
+        ("depth@100ms", "delta", "hft_btcusdt_20240808.gz"),
+        ("bookTicker", "quote", "hft_btcusdt_20240808.gz"),
+    ],
+)
+def test_a_real_capture_cut_in_two_ways_and_united_again_is_the_whole(
+    tmp_path: Path, captures: Path, stream: str, kind: str, file: str
+) -> None:
+    frames = _captured(captures / "binance-spot" / file, stream)[:3000]
+    chance, cuts = random.Random(7), []
+    for which in range(2):  # each loses stretches that the other has, and single frames
+        at, lost = which * 40, set[int]()
+        while at < len(frames):
+            lost |= set(range(at, at + chance.choice([1, 1, 5, 37])))
+            at += chance.randrange(80, 300)
+        cuts.append(lost if not which else lost - cuts[0])
+    day = day_of(frames[0][0])
+
+    def archive(name: str, lost: set[int], late_ns: int) -> Source:
+        shop = Workshop(tmp_path / name / "binance" / kind, kind, day=day)
+        minutes: dict[str, list[bytes]] = {}
+        for number, (receipt, payload) in enumerate(frames):
+            if number not in lost:
+                minutes.setdefault(minute_of(receipt + late_ns), []).append(_named(envelope(receipt + late_ns, payload), name))
+        for minute, lines in minutes.items():
+            shop.seal(minute, lines)
+        into = SeriesDay(shop.directory, shop.symbol, kind, day)
+        merge_day(into, venue="binance", archive_format="zip", purge=True)
+        return Source(name, into)
+
+    def payloads(source: SeriesDay) -> list[bytes]:
+        return [payload_of(line) for line in read_records([source])]
+
+    one, other = archive("one", cuts[0], 0), archive("other", cuts[1], 700_000)
+    united = [SeriesDay(tmp_path / name / "binance" / kind, "BTCUSDT", kind, day) for name in ("all", "again")]
+    told = [unite_day(sources, into, order=["one"]) for sources, into in zip(([one, other], [other, one]), united, strict=True)]
+    assert told[0].sha256 == told[1].sha256
+    assert sorted(payloads(united[0])) == sorted(payload for _, payload in frames)
+    assert payloads(one.day) != payloads(united[0]) != payloads(other.day)
 
 
 @st.composite

@@ -47,6 +47,8 @@ FIGURES = {
     "merge.splice",
     "merge.read_back",
     "merge.rss",
+    "union.equal",
+    "union.half",
     "past.zip",
     "past.parquet",
     "past.at",

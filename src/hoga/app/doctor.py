@@ -18,6 +18,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from hoga.app.bucket_check import examine_buckets
 from hoga.app.checks import Check, CheckState
 from hoga.app.config import Config, VenueConfig, load_config
 from hoga.app.config.rooms import limits_of
@@ -44,8 +45,11 @@ _TRADED = 3
 """Of so many symbols what a trader would do is tried."""
 
 
-async def examine(path: Path | None, *, overrides: list[str], environ: Mapping[str, str], data_dir: Path | None) -> list[Check]:
-    """Make every check, in the order of the report. Takes as long as the slowest endpoint, ten seconds at most."""
+async def examine(
+    path: Path | None, *, overrides: list[str], environ: Mapping[str, str], data_dir: Path | None, bucket: Path | None = None
+) -> list[Check]:
+    """Make every check, in the order of the report. Takes as long as the slowest endpoint, ten seconds at most. `bucket`: one that is tried
+    beside those that the configuration names."""
     config, checks = _examine_config(path, overrides, environ, data_dir)
     checks.insert(0, judge_python(sys.version_info[:3], loop_name()))
     checks.append(_examine_open_files())
@@ -54,10 +58,10 @@ async def examine(path: Path | None, *, overrides: list[str], environ: Mapping[s
         checks.append(_examine_folder(folder))
     for venue in venues:
         checks += [_examine_lock(venue), _examine_space(venue), _examine_speed(venue)]
-    endpoints = await asyncio.gather(*(examine_venue(venue) for venue in venues))
+    *endpoints, buckets = await asyncio.gather(*(examine_venue(venue) for venue in venues), examine_buckets(config, bucket))
     checks.append(judge_clock(await _measure(venues)))
     trading = await _examine_trading(config)
-    return checks + [check for venue_checks in endpoints for check in venue_checks] + trading
+    return checks + [check for venue_checks in endpoints for check in venue_checks] + buckets + trading
 
 
 async def _examine_trading(config: Config) -> list[Check]:

@@ -41,9 +41,8 @@ def merge(
 
     Example: hoga merge tokyo/data seoul/data -o data --collectors tokyo,seoul
     """
-    import msgspec
-
     from hoga.archive.union.archives import Archive, unite_archives
+    from hoga.runtime.allocator import keep_freed_memory
 
     if archive_format not in (None, "zip", "zst"):
         raise mistake("--format", str(archive_format), "zip or zst")
@@ -57,6 +56,7 @@ def merge(
     labels = _labels(named)
     plan = [Archive(label, root) for label, (_, root) in zip(labels, named, strict=True)]
     order = collectors.replace(",", " ").split() or _configured_order()
+    keep_freed_memory()  # minutes of text come and go: a tenth of the time
     with Progress("merge, days") as progress:
         found = list(
             unite_archives(
@@ -98,6 +98,8 @@ def _document(found: list[Done]) -> dict[str, Any]:
 
 
 def _builtins(united: United) -> dict[str, Any]:
+    import msgspec
+
     found: dict[str, Any] = msgspec.to_builtins(united, enc_hook=str)
     del found["examples"]
     return found

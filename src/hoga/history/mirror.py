@@ -17,7 +17,7 @@ import msgspec
 
 from hoga.archive.form.discover import discover
 from hoga.archive.form.manifest import decode_manifest, read_manifest
-from hoga.archive.form.objects import Bucket
+from hoga.archive.form.objects import TRIAL, Bucket
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.store import list_names, look, sha256_of
 from hoga.core.errors import ArchiveError, HogaError, ManifestMismatch
@@ -135,7 +135,7 @@ def verify_mirror(at: Path, bucket: Bucket, *, on_file: Callable[[], None] = lam
                 told.add(file)
                 yield _proven(folder / file, sha256, bucket)
                 on_file()
-        for name in sorted(set(names) - told):
+        for name in sorted(each for each in set(names) - told if not each.startswith(TRIAL)):
             yield from _alone(names[name], bucket)
 
 
@@ -175,7 +175,11 @@ def _is_of_a_day(path: Path) -> bool:
 def restore_archive(data: Path, at: Path, bucket: Bucket, *, on_file: Callable[[], None] = lambda: None) -> Iterator[Mirrored]:
     """Bring back what is below the prefix `at` and not below `data`; another content here is named and left."""
     for folder in _folders(at):
-        names = sorted((entry.path.name.endswith(".manifest.json"), entry.path) for entry in list_names(folder) if not entry.is_folder)
+        names = sorted(
+            (entry.path.name.endswith(".manifest.json"), entry.path)
+            for entry in list_names(folder)
+            if not entry.is_folder and not entry.path.name.startswith(TRIAL)
+        )
         failed: set[str] = set()
         for is_manifest, path in names:
             here = data.joinpath(*path.parts[len(at.parts) :])

@@ -37,10 +37,13 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     crc32: int | None = None
 
 
-def checked_blocks(path: Path, *, at: int | None = None, length: int | None = None, proof: Proof | None = None) -> Iterator[bytes]:
+def checked_blocks(
+    path: Path, *, at: int | None = None, length: int | None = None, proof: Proof | None = None, located: Located | None = None
+) -> Iterator[bytes]:
     """The text of a file, or of `length` compressed bytes of it from `at` on, in blocks that may end inside a line.
 
-    `proof`: what is known of it from elsewhere; of a whole file what its own frame says is minded, too.
+    `proof`: what is known of it from elsewhere; of a whole file what its own frame says is minded, too. `located`: the file, where it was
+    looked at already (0.14 ms).
 
     Raises:
         SegmentCorrupt: before any of it was told, when the bytes are not what was sealed.
@@ -49,7 +52,7 @@ def checked_blocks(path: Path, *, at: int | None = None, length: int | None = No
     proof = proof or Proof()
     if at is not None and length is not None and proof.packed_crc32 is not None and is_mounted(path):  # a request less, or three
         return _checked(made_here(path), at, length, proof)
-    located = locate(path)
+    located = located or locate(path)
     if at is None or length is None:
         at, length = located.body_at, located.body_bytes
         own = Proof(packed_crc32=located.body_crc32, text_bytes=located.text_bytes, crc32=located.crc32)

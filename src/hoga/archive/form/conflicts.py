@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from hoga.archive.form.envelope import collector_of, conns_and_payloads
+from hoga.archive.form.envelope import brought, collector_of
 from hoga.archive.form.records import Record, RecordReader
 from hoga.archive.form.text import line_ends
 
@@ -52,8 +52,10 @@ class IdPayloads:
         import numpy as np
 
         ends = line_ends(lines)
-        conns, payloads = conns_and_payloads(lines, ends.tolist())
-        who = [self._collector(conn) for conn in conns]
+        found_by = brought(lines, ends)
+        numbers = [self._collector(conn) for conn in found_by.conns]
+        who = [numbers[at] for at in found_by.which.tolist()]
+        payloads = [lines[begin:end] for begin, end in zip(found_by.begins.tolist(), ends.tolist(), strict=True)]
         for number in set(who):
             self._counts[number] += who.count(number)
         if not self._reader.has_ids:

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     Ends = np.ndarray[tuple[int], np.dtype[np.intp]]
 
 __all__ = [
+    "Brought",
     "Opened",
+    "brought",
     "collector_of",
-    "conns_and_payloads",
     "foreign_line",
     "healed_event_ms",
     "healed_from",
@@ -34,6 +35,7 @@ __all__ = [
     "line_format",
     "opened",
     "payload_of",
+    "receipt_column",
     "receipts_at",
     "recv_ns_of",
     "told_receipt",
@@ -45,6 +47,7 @@ _EPOCH, _CONN = b'"epoch":', b',"conn":"'
 _EVENT = b',"eventTime":'
 _DIGITS = 19
 _HEAD_BYTES = len(_BEGINNING) + _DIGITS + 1
+_SPELLINGS = 32
 _COMMA = ord(",")
 _encode = msgspec.json.Encoder().encode
 _text = msgspec.json.Decoder(str)
@@ -136,22 +139,31 @@ def recv_ns_of(line: bytes, otherwise: int) -> int:
 
 
 def receipts_at(lines: bytes, ends: Ends) -> list[int] | None:
-    """The receipt of every line, of the lines that end at `ends`; None when some line does not begin with one of 19 digits.
+    """The receipt of every line, of the lines that end at `ends`; None when some line does not begin with one of 19 digits."""
+    column = receipt_column(lines, ends)
+    if column is None:
+        return None
+    found: list[int] = column.tolist()
+    return found
+
+
+def receipt_column(lines: bytes, ends: Ends) -> np.ndarray[tuple[int], np.dtype[np.int64]] | None:
+    """`receipts_at` as an array.
 
     A glance at the first 30 bytes of all lines at once costs 0.1 µs a record; looking for the key in all the text cost five times that.
     """
     import numpy as np
 
     starts = np.concatenate((np.zeros(1, np.intp), ends[:-1] + 1))
-    if not len(starts) or int((ends - starts).min()) < _HEAD_BYTES:
+    if not len(ends) or int((ends - starts).min()) < _HEAD_BYTES:
         return None
-    heads = np.frombuffer(lines, np.uint8)[starts[:, None] + np.arange(_HEAD_BYTES)]
+    heads = np.ndarray((len(lines) - _HEAD_BYTES + 1, _HEAD_BYTES), np.uint8, lines, strides=(1, 1))[starts]
     digits = heads[:, len(_BEGINNING) : -1] - 48
     begun = (heads[:, : len(_BEGINNING)] == np.frombuffer(_BEGINNING, np.uint8)).all() and (heads[:, -1] == _COMMA).all()
     if not (begun and (digits <= 9).all()):
         return None
-    found: list[int] = (digits.astype(np.uint64) @ 10 ** np.arange(_DIGITS - 1, -1, -1, dtype=np.uint64)).tolist()
-    return found
+    values = digits.astype(np.uint64) @ 10 ** np.arange(_DIGITS - 1, -1, -1, dtype=np.uint64)
+    return values.astype(np.int64)
 
 
 def opened(line: bytes, otherwise: int) -> Opened:
@@ -178,23 +190,68 @@ def payload_of(line: bytes) -> bytes:
     return _behind(line, line.index(b'",', line.find(_CONN) + len(_CONN)))
 
 
-def conns_and_payloads(text: bytes, ends: list[int]) -> tuple[list[bytes], list[bytes]]:
-    """Of each line of the text (they end at `ends`, without the newline) the connection as it is spelt, and the payload behind its first
-    brace (0.6 µs a line). A frame that another recorder received has no connection: empty."""
-    conns: list[bytes] = []
-    payloads: list[bytes] = []
-    find, begins, width, start = text.find, text.startswith, len(_CONN), 0
-    for end in ends:
-        at = find(_CONN, start, end)
-        stop = find(b'",', at + width, end)
-        if at < 0 or stop < 0 or not begins(_EVENT, start + _HEAD_BYTES - 1):
-            conns.append(b"")
-            payloads.append(text[start + _HEAD_BYTES : end])
-        else:
-            conns.append(text[at + width : stop])
-            payloads.append(text[stop + 2 : end])
-        start = end + 1
-    return conns, payloads
+class Brought(NamedTuple):
+    """Which connection brought each line, as it is spelt: `conns[which[n]]`, empty for a frame that another recorder received; and where
+    its payload begins, behind the first brace: `begins[n]`. Arrays of shape (lines,)."""
+
+    conns: list[bytes]
+    which: Ends
+    begins: Ends
+
+
+def brought(text: bytes, ends: Ends) -> Brought:
+    """What brought the lines of the text (they end at `ends`, without the newline; each begins with a receipt, see `receipts_at`).
+
+    Envelopes of a stretch are spelt alike but for their digits, so that all of one spelling are told by a look at eight bytes at a time
+    (0.1 µs a line; looking for the keys cost 0.6). A spelling that few lines have is looked for, line by line.
+    """
+    import numpy as np
+
+    starts = np.concatenate((np.zeros(1, np.intp), ends[:-1] + 1))
+    begins, which = np.zeros(len(ends), np.intp), np.zeros(len(ends), np.intp)
+    conns: dict[bytes, int] = {}
+    waiting = np.arange(len(ends))
+    for _ in range(_SPELLINGS):
+        if not len(waiting):
+            break
+        first = int(waiting[0])
+        conn, begin, place = _brought_by(text, int(starts[first]), int(ends[first]))
+        alike = np.zeros(len(waiting), np.bool_) if place < 0 else _spelt_alike(text, starts[waiting], int(starts[first]), begin, place)
+        alike[0] = True
+        found = waiting[alike]
+        begins[found] = starts[found] + (begin - int(starts[first]))
+        which[found] = conns.setdefault(conn, len(conns))
+        waiting = waiting[~alike]
+    for at in waiting.tolist():
+        conn, begins[at], _ = _brought_by(text, int(starts[at]), int(ends[at]))
+        which[at] = conns.setdefault(conn, len(conns))
+    return Brought(list(conns), which, begins)
+
+
+def _brought_by(text: bytes, start: int, end: int) -> tuple[bytes, int, int]:
+    """(the connection of one line, where its payload begins, where the connection does; -1: it has none)."""
+    at = text.find(_CONN, start, end)
+    stop = text.find(b'",', at + len(_CONN), end)
+    if at < 0 or stop < 0 or not text.startswith(_EVENT, start + _HEAD_BYTES - 1):
+        return b"", start + _HEAD_BYTES, -1
+    return text[at + len(_CONN) : stop], stop + 2, at
+
+
+def _spelt_alike(text: bytes, starts: Ends, first: int, begin: int, conn: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Which of the lines have the envelope of the one at `first`, up to the digits before its connection: text[conn:begin]."""
+    import numpy as np
+
+    width = (begin - first + 7) // 8 * 8
+    fit = starts + width <= len(text)
+    if not fit[0]:
+        return np.zeros(len(starts), np.bool_)
+    own = np.frombuffer(text, np.uint8, width, first)
+    must = np.full(width, 0xFF, np.uint8)
+    must[: conn - first][own[: conn - first] - 48 <= 9] = 0xF0
+    must[begin - first :] = 0
+    rows = np.ndarray((len(text) - width + 1, width // 8), "<u8", text, strides=(1, 8))[starts[fit]]
+    fit[fit] = ~((rows ^ own.view("<u8")) & must.view("<u8")).any(axis=1)
+    return fit
 
 
 def collector_of(conn: bytes) -> str:

@@ -9,6 +9,7 @@ take them (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, or a machine's own role
 from __future__ import annotations
 
 import os
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,24 +21,44 @@ from typing import Any, NamedTuple, Self
 from hoga.archive.form.store import Entry, Source, mount
 from hoga.core.errors import ArchiveError
 
-__all__ = ["PLACE", "Bucket", "Place", "bucket_of", "is_object", "mount_objects", "say_where"]
+__all__ = ["PLACE", "TRIAL", "Bucket", "Place", "bucket_of", "is_object", "mount_objects", "say_where"]
 
 PLACE = "s3:"
 """The first part of the names: `Path` spells `s3://bucket/key` as `s3:/bucket/key`."""
 
+TRIAL = ".hoga-trial-"
+"""How the name of an object begins that `hoga doctor` puts and takes away again."""
+
 _ENDPOINT, _REGION = "HOGA_S3_ENDPOINT", "HOGA_S3_REGION"
-_CONNECT, _TIMEOUT = "10s", "120s"
 _PART_BYTES, _PARTS_AT_ONCE = 8 * 1024 * 1024, 6
 _WHOLE_BYTES = 32 * 1024 * 1024
+_STATUS = re.compile(r"\b([45]\d\d) [A-Z][A-Za-z ]+")
+_CODE = re.compile(r"<Code>([A-Za-z]{1,60})</Code>")
+_KEYS = "are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY those of this bucket?"
+_HINTS = {
+    "NoSuchBucket": "make the bucket, or name one that is there",
+    "AccessDenied": f"{_KEYS} May they read and write there?",
+    "InvalidAccessKeyId": _KEYS,
+    "SignatureDoesNotMatch": _KEYS,
+    "RequestTimeTooSkewed": "this machine's clock is off: chronyc makestep",
+    "AuthorizationHeaderMalformed": "is S3_REGION the bucket's?",
+    "PermanentRedirect": "is S3_REGION the bucket's?",
+    "NotImplemented": "a store that knows If-None-Match is needed",
+    "SlowDown": "it is busy: try again later",
+}
 _LISTED_S = 30.0
 _KEPT, _KEPT_BYTES = 64, 512 * 1024
 
 
 class Place(NamedTuple):
-    """Where the store is; None: what the environment says of it, else Amazon's own."""
+    """Where the store is; None: what the environment says of it, else Amazon's own. `connect_s`, `answer_s`: how long one request may take,
+    `retries`: how often it is made again, within half a minute, when the store is busy or silent."""
 
     endpoint: str | None = None
     region: str | None = None
+    connect_s: int = 10
+    answer_s: int = 120
+    retries: int = 4
 
 
 def say_where(endpoint: str | None, region: str | None) -> None:
@@ -76,14 +97,18 @@ class Bucket:
         except ImportError as missing:
             raise ArchiveError(name, "buckets need obstore", hint="pip install 'hoga[s3]'") from missing
         self._library = obstore
-        endpoint = place.endpoint or os.environ.get(_ENDPOINT) or None
+        self.endpoint = endpoint = place.endpoint or os.environ.get(_ENDPOINT) or None
         region = place.region or os.environ.get(_REGION) or os.environ.get("AWS_REGION") or "us-east-1"
         config: Any = {"bucket": self.name, "region": region, "checksum_algorithm": "SHA256", "conditional_put": "etag"}
         if endpoint is not None:
             config |= {"endpoint": endpoint, "virtual_hosted_style_request": False}
-        client: Any = {"connect_timeout": _CONNECT, "timeout": _TIMEOUT, "allow_http": endpoint is not None}
+        client: Any = {
+            "connect_timeout": f"{place.connect_s}s",
+            "timeout": f"{place.answer_s}s",
+            "allow_http": endpoint is not None,
+        }
         try:
-            self._store = S3Store(config=config, client_options=client, retry_config=_retries())
+            self._store = S3Store(config=config, client_options=client, retry_config=_retries(place.retries))
         except Exception as fault:  # the library's own kinds of refusing a setting have no common base
             raise ArchiveError(name, f"cannot be reached: {_said(fault)}") from fault
 
@@ -160,12 +185,12 @@ class Bucket:
             yield
         except FileNotFoundError as missing:
             if "NoSuchBucket" in str(missing):
-                raise ArchiveError(name, f"there is no bucket {self.name}") from missing
+                raise ArchiveError(name, f"there is no bucket {self.name}", hint=_HINTS["NoSuchBucket"]) from missing
             raise FileNotFoundError(str(name)) from missing
         except self._library.exceptions.PreconditionError as changed:
             raise ArchiveError(name, "was changed while it was read", hint="read it once more") from changed
         except self._library.exceptions.BaseError as fault:
-            raise ArchiveError(name, f"the store does not give it: {_said(fault)}", hint=_hint(fault)) from fault
+            raise ArchiveError(name, _said(fault), hint=_hint(fault)) from fault
 
 
 class Head(NamedTuple):
@@ -261,10 +286,10 @@ class _Objects:
         return found
 
 
-def _retries() -> Any:
+def _retries(most: int) -> Any:
     from datetime import timedelta
 
-    return {"max_retries": 4, "retry_timeout": timedelta(seconds=30)}
+    return {"max_retries": most, "retry_timeout": timedelta(seconds=30)}
 
 
 def _key(name: Path) -> str:
@@ -272,12 +297,28 @@ def _key(name: Path) -> str:
 
 
 def _said(fault: Exception) -> str:
-    """The first line of what a library says, without the request that it was said of."""
-    text = str(fault).strip().splitlines()[0] if str(fault).strip() else type(fault).__name__
-    return text.split(" source:")[0][:200]
+    """What the store answered, in its own word where it gave one; else the first line of what the library says, without the request that it
+    was said of."""
+    text = str(fault).strip()
+    status, code = _STATUS.search(text), _code(fault)
+    if code:
+        return f"it answers {f'{status[1]} ' if status else ''}{code}"
+    if status:
+        return f"it answers {status[1]}"
+    if "operation timed out" in text.lower() or "timeout" in text.lower():
+        return "it does not answer in time"
+    lines = text.splitlines()
+    return (lines[0] if lines else type(fault).__name__).split(" source:")[0][:200]
+
+
+def _code(fault: Exception) -> str:
+    """The word of S3 for what is wrong, empty where it said none."""
+    found = _CODE.search(str(fault))
+    return found[1] if found else ""
 
 
 def _hint(fault: Exception) -> str | None:
-    if type(fault).__name__ in ("PermissionDeniedError", "UnauthenticatedError"):
-        return "are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY those of this bucket?"
-    return None
+    known = _HINTS.get(_code(fault))
+    if known is None and type(fault).__name__ in ("PermissionDeniedError", "UnauthenticatedError"):
+        return _HINTS["AccessDenied"]
+    return known

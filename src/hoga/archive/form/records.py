@@ -81,6 +81,9 @@ class RecordReader:
         plain = [each for each in self._spelt if each.text is None]
         self._plain = [each.last for each in plain]
         self._marked = {each.text: each.last for each in self._spelt if each.text is not None}
+        only = self._spelt[0] if len(self._spelt) == 1 else None
+        self.only_id = only.key if only is not None and only.text is None and only.first is None else None
+        """The key of the id, where each record has one and no more is to be known of it; else None."""
         spellings = [self._sides_of(each) for each in levels]
         self.sides = spellings[0] if len(spellings) == 1 else partial(_first_sides, spellings)
         """The bids and asks of a record that is a whole book, empty where it has none. Raises ValueError when its levels cannot be read."""

@@ -58,6 +58,42 @@ class _Records:
 
     def that_stay(self) -> Numbers:
         """Their places."""
+        pairs = self._in_step() or self._in_pairs()
+        return self._of_groups() if pairs is None else self._of_pairs(*pairs)
+
+    def _in_step(self) -> tuple[Numbers, Numbers] | None:
+        """The places of both of each two that are the same, where there are two recordings of the same payloads in the same order; else
+        None. Each is of one rank and in order of receipt, so that payloads that come again are held against each other as they come."""
+        if len(self._bounds) != 3 or 2 * self._bounds[1] != self._bounds[2]:
+            return None
+        one, other = slice(0, int(self._bounds[1])), slice(int(self._bounds[1]), None)
+        for each in (one, other):
+            if not ((self._ranks[each] == self._ranks[each][0]).all() and (np.diff(self._receipts[each]) > 0).all()):
+                return None
+        if not all(np.array_equal(column[one], column[other]) for column in (self._keys, self._checks)):
+            return None
+        places = np.arange(int(self._bounds[1]))
+        return places, places + int(self._bounds[1])
+
+    def _in_pairs(self) -> tuple[Numbers, Numbers] | None:
+        """The same, where each payload is in two recordings at most, and in each at most once; else None."""
+        places = np.argsort(self._keys)
+        keys = self._keys[places]
+        at = np.flatnonzero(keys[1:] == keys[:-1])
+        one, other = places[at], places[at + 1]
+        apart = (self._source[one] != self._source[other]).all() and (self._checks[one] == self._checks[other]).all()
+        return (one, other) if apart and (np.diff(at) > 1).all() else None
+
+    def _of_pairs(self, one: Numbers, other: Numbers) -> Numbers:
+        stays = np.ones(len(self._keys), np.bool_)
+        rank, receipt = self._ranks[other] - self._ranks[one], self._receipts[other] - self._receipts[one]
+        first = (rank > 0) | ((rank == 0) & (receipt > 0))
+        for at in np.flatnonzero((rank == 0) & (receipt == 0)).tolist():
+            first[at] = self._text(int(one[at])) <= self._text(int(other[at]))
+        stays[np.where(first, other, one)] = False
+        return np.flatnonzero(stays)
+
+    def _of_groups(self) -> Numbers:
         places, group = self._grouped()
         ranks = self._ranks[places]
         starts = np.flatnonzero(np.diff(group, prepend=-1))

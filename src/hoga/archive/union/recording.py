@@ -14,7 +14,7 @@ import numpy as np
 
 from hoga.archive.form.checked import Proof, checked_blocks, whole_lines
 from hoga.archive.form.deflate import crc32
-from hoga.archive.form.envelope import collector_of, conns_and_payloads, receipts_at
+from hoga.archive.form.envelope import brought, collector_of, receipt_column, receipts_at
 from hoga.archive.form.layout import FORMATS
 from hoga.archive.form.locate import locate
 from hoga.archive.form.manifest import Manifest, SegmentRow, read_manifest
@@ -29,6 +29,14 @@ __all__ = ["Collectors", "Recording", "Stretch", "open_recording"]
 
 EDGE_NS = 10 * MINUTE_NS
 """How far two receipts of one frame may lie apart over midnight: clocks that are wrong by minutes are."""
+
+
+_HEAD_BYTES = 128
+"""Of a payload: there are the ids and times of every stream, so that what follows is told well enough by its length and its CRC-32."""
+_FACTORS = np.array([pow(0x9E3779B97F4A7C15, place, 1 << 64) for place in range(1, 2 * _HEAD_BYTES // 8, 2)], np.uint64)
+"""Odd, one for each eight bytes."""
+
+Places = np.ndarray[tuple[int], np.dtype[np.intp]]
 
 
 class Collectors:
@@ -81,12 +89,16 @@ class Recording:
         self.located = locate(day.manifest_path.with_name(manifest.archive.file)) if manifest is not None else None
         self.stretches: list[Stretch] = []
         self.marks = Marks(np.zeros(0, np.uint64), np.zeros(0, np.uint64), np.zeros(0, np.int64), np.zeros(0, np.int64))
+        self.widths = np.zeros(0, np.int32)
+        self.heads = np.zeros(0, np.int32)
+        """The bytes of each line, with its newline, and of those before its payload."""
         self.who = np.zeros(0, np.int64)
         """The number of the collector of each record; the marks' ranks are told by it when all are known."""
 
     def text(self, stretch: Stretch) -> bytes:
         """The lines of a stretch, proven. Raises SegmentCorrupt."""
-        blocks = checked_blocks(stretch.file, at=stretch.at, length=stretch.length, proof=stretch.proof)
+        located = self.located if stretch.row is not None else None
+        blocks = checked_blocks(stretch.file, at=stretch.at, length=stretch.length, proof=stretch.proof, located=located)
         text = b"".join(whole_lines(blocks, stretch.file))
         if stretch.within is None:
             return text
@@ -94,38 +106,58 @@ class Recording:
         receipts = receipts_at(text, line_ends(text)) or []
         return b"".join(line for line, at in zip(split_lines(text), receipts, strict=False) if low <= at < high)
 
+    @property
+    def own(self) -> slice:
+        """The places of the day's own records, without those of the edges."""
+        rows = [each for each in self.stretches if each.row is not None]
+        return slice(rows[0].first, rows[-1].first + rows[-1].records) if rows else slice(0, 0)
+
+    def lines(self, stretch: Stretch, places: Places) -> list[bytes]:
+        """Some of the lines of a stretch, by their places in it. Raises SegmentCorrupt."""
+        text = self.text(stretch)
+        behind = np.cumsum(self.widths[stretch.first : stretch.first + stretch.records], dtype=np.intp)[places]
+        begins = behind - self.widths[stretch.first + places]
+        return [text[begin:end] for begin, end in zip(begins.tolist(), behind.tolist(), strict=True)]
+
     def line(self, place: int) -> bytes:
         """One record's line (slow: its segment is read for it)."""
         stretch = next(each for each in self.stretches if each.first <= place < each.first + each.records)
-        return split_lines(self.text(stretch))[place - stretch.first]
+        (line,) = self.lines(stretch, np.array([place - stretch.first]))
+        return line
 
 
 def open_recording(label: str, day: SeriesDay, collectors: Collectors) -> Recording:
     """Read and mark the day. Raises SegmentCorrupt for what is not as it was sealed, ManifestMismatch for records without a receipt."""
     manifest = read_manifest(day.manifest_path)
     found = Recording(label, day, manifest)
-    parts: list[_Marked] = []
+    low, high = day_span(day.day)
+    parts = _read_edge(found, day_before(day), (low - EDGE_NS, low), collectors)
     if manifest is not None:
         for row in manifest.segments:
             parts.append(_read(found, day, manifest, row, collectors))
             if len(parts[-1].receipts) != row.records:
                 why = f"{len(parts[-1].receipts)} records in segment {row.minute}, where {row.records} were sealed"
                 raise ManifestMismatch(day.manifest_path, why)
-    low, high = day_span(day.day)
-    for beside, window in ((day_before(day), (low - EDGE_NS, low)), (day_after(day), (high, high + EDGE_NS))):
-        other = read_manifest(beside.manifest_path)
-        if other is None:
-            continue
-        for row in other.segments:
-            if row.first_recv_ns is not None and row.last_recv_ns is not None and _overlap((row.first_recv_ns, row.last_recv_ns), window):
-                parts.append(_read(found, beside, other, row, collectors, within=window))
+    parts += _read_edge(found, day_after(day), (high, high + EDGE_NS), collectors)
     names = {collectors.names[number] for number in {number for part in parts for number in set(part.who.tolist())}} - {""}
     if (manifest is None or manifest.collectors is None) and len(names) == 1:
         found.label = names.pop()
     if parts:
-        keys, checks, who, receipts = (np.concatenate(each) for each in zip(*parts, strict=True))
+        keys, checks, who, receipts, found.widths, found.heads = (np.concatenate(each) for each in zip(*parts, strict=True))
         found.who, found.marks = who, Marks(keys, checks, who, receipts)
     return found
+
+
+def _read_edge(found: Recording, beside: SeriesDay, window: Span, collectors: Collectors) -> list[_Marked]:
+    """What of the day beside was received in `window`."""
+    other = read_manifest(beside.manifest_path)
+    if other is None:
+        return []
+    return [
+        _read(found, beside, other, row, collectors, within=window)
+        for row in other.segments
+        if row.first_recv_ns is not None and row.last_recv_ns is not None and _overlap((row.first_recv_ns, row.last_recv_ns), window)
+    ]
 
 
 class _Marked(NamedTuple):
@@ -133,6 +165,8 @@ class _Marked(NamedTuple):
     checks: np.ndarray[tuple[int], np.dtype[np.uint64]]
     who: np.ndarray[tuple[int], np.dtype[np.int64]]
     receipts: np.ndarray[tuple[int], np.dtype[np.int64]]
+    widths: np.ndarray[tuple[int], np.dtype[np.int32]]
+    heads: np.ndarray[tuple[int], np.dtype[np.int32]]
 
 
 def _read(
@@ -159,20 +193,36 @@ def _read(
 
 
 def _marks_of(text: bytes, collectors: Collectors, file: Path) -> _Marked:
-    """What the law looks at, of each line (1 µs)."""
+    """What the law looks at, of each line: the hash of the payload's beginning, where its ids and times are; its length and CRC-32."""
     ends = line_ends(text)
-    receipts = receipts_at(text, ends) if len(ends) else []
+    receipts = receipt_column(text, ends) if len(ends) else np.zeros(0, np.int64)
     if receipts is None:
         why = "a record in it has no receipt: what the classic recorder or `hoga heal` wrote is not united"
         raise ManifestMismatch(file, why, hint="leave that archive out, or take it alone")
-    conns, payloads = conns_and_payloads(text, ends.tolist())
-    number = collectors.number
-    hashes = list(map(hash, payloads))
-    sums = [crc32(payload) << 32 | len(payload) & 0xFFFFFFFF for payload in payloads]
-    who = [number(conn) for conn in conns]
+    found = brought(text, ends)
+    view = memoryview(text)
+    sums = [crc32(view[begin:end]) for begin, end in zip(found.begins.tolist(), ends.tolist(), strict=True)]
+    lengths = (ends - found.begins).astype(np.uint64)
+    numbers = np.array([collectors.number(conn) for conn in found.conns], np.int64)
     return _Marked(
-        np.array(hashes, np.int64).view(np.uint64), np.array(sums, np.uint64), np.array(who, np.int64), np.array(receipts, np.int64)
+        _head_keys(text, found.begins, ends),
+        np.array(sums, np.uint64) << np.uint64(32) | lengths & np.uint64(0xFFFFFFFF),
+        numbers[found.which] if len(ends) else np.zeros(0, np.int64),
+        receipts,
+        widths := np.diff(ends, prepend=-1).astype(np.int32),
+        (found.begins - ends - 1 + widths).astype(np.int32),
     )
+
+
+def _head_keys(text: bytes, begins: Places, ends: Places) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+    """A key of the first bytes of each payload: two that differ there have the same one by a chance of one in 2**63."""
+    words = np.zeros((len(begins), len(_FACTORS)), np.uint64)
+    whole = np.minimum(ends, len(text) - _HEAD_BYTES) - begins >= _HEAD_BYTES
+    if len(text) > _HEAD_BYTES:
+        words[whole] = np.ndarray((len(text) - _HEAD_BYTES, len(_FACTORS)), "<u8", text, strides=(1, 8))[begins[whole]]
+    for at in np.flatnonzero(~whole).tolist():
+        words[at] = np.frombuffer(text[begins[at] : min(ends[at], begins[at] + _HEAD_BYTES)].ljust(_HEAD_BYTES, b"\0"), "<u8")
+    return words @ _FACTORS
 
 
 def day_before(day: SeriesDay) -> SeriesDay:
