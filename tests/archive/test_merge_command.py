@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.keep.lock import FolderLock
 from hoga.archive.keep.merge import merge_day
 from hoga.cli.main import main
 from tests.archive.workshop import DAY, Workshop, agg_trade, fill_trades, read_records
@@ -89,6 +90,11 @@ def test_a_day_that_cannot_be_united_is_named_and_the_others_are(tmp_path: Path,
         (["a", "-o", "a"], "a folder that is not in"),
         (["a", "-o", "a/inside"], "a folder that is not in"),
         (["a", "-o", "all", "--format", "rar"], "zip or zst"),
+        (["a", "-o", "all", "--day", "2026-13-45"], "a day as YYYY-MM-DD"),
+        (["a", "-o", "file"], "a folder on this machine"),
+        (["a", "-o", "s3://bucket/all"], "a folder on this machine"),
+        (["Two Words=a", "-o", "all"], "small letters, digits and dashes"),
+        (["n" * 300 + "=a", "-o", "all"], "small letters, digits and dashes"),
     ],
 )
 def test_wrong_arguments_are_one_line(
@@ -96,6 +102,7 @@ def test_wrong_arguments_are_one_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a").mkdir()
+    (tmp_path / "file").write_text("")
     status, _, err = hoga("merge", *arguments)
     assert status == 2
     assert says in err
@@ -117,3 +124,66 @@ def test_ids_on_which_collectors_differ_are_in_the_document_with_whose_they_are(
     assert told["conflicts"] == [{"what": what, "id": 2, "records": 2, "collectors": ["seoul", "tokyo"]}]
     status, out, _ = hoga("verify", tmp_path / "all", "--json")
     assert (status, [each["kind"] for each in json.loads(out)["findings"]]) == (0, ["conflict"])
+
+
+def test_a_link_in_the_place_of_the_working_folder_leads_nowhere(tmp_path: Path, hoga: Printed) -> None:
+    _archive(tmp_path / "a", ("13-15",), first=1000, merged=True)
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    (victim / "precious").write_text("here")
+    (tmp_path / "all").mkdir()
+    (tmp_path / "all" / ".uniting").symlink_to(victim)
+    status, _, err = hoga("merge", tmp_path / "a", "-o", tmp_path / "all")
+    assert (status, len(err.splitlines())) == (1, 1)
+    assert "is a link" in err
+    assert (victim / "precious").read_text() == "here"
+    (tmp_path / "all" / ".uniting").unlink()
+    left = tmp_path / "all" / ".uniting" / "0"
+    left.mkdir(parents=True)
+    (left / "link").symlink_to(victim)  # what a union that was killed left
+    assert hoga("merge", tmp_path / "a", "-o", tmp_path / "all")[0] == 0
+    assert (victim / "precious").read_text() == "here"
+    assert [path.name for path in (tmp_path / "all").iterdir()] == ["binance"]
+
+
+def test_a_day_that_nothing_describes_is_never_left_out_in_silence(tmp_path: Path, hoga: Printed) -> None:
+    _archive(tmp_path / "a", ("13-15",), first=1000, merged=True)
+    _archive(tmp_path / "b", ("13-16",), first=1040, merged=True)
+    manifest = next((tmp_path / "a").rglob("*.manifest.json"))
+    kept = manifest.read_bytes()
+    manifest.unlink()
+    status, _, err = hoga("merge", tmp_path / "a", tmp_path / "b", "-o", tmp_path / "all")
+    assert status == 1
+    assert f"{tmp_path}/a/binance/execution/BTCUSDT_execution_2026-11-20.zip: there is no manifest beside the day file" in err
+    manifest.write_bytes(kept)
+    next((tmp_path / "a").rglob("*.zip")).unlink()
+    status, _, err = hoga("merge", tmp_path / "a", tmp_path / "b", "-o", tmp_path / "all")
+    assert status == 1
+    assert f"{tmp_path}/a/binance/execution/BTCUSDT_execution_2026-11-20.zip: the day file that the manifest names is not there" in err
+
+
+def test_what_is_wrong_with_minutes_is_told_of_the_archive_s_own_files(tmp_path: Path, hoga: Printed) -> None:
+    _archive(tmp_path / "a", ("13-15", "13-16"), first=1000, merged=False)
+    minute = next((tmp_path / "a").rglob("*_13-16.zip"))
+    data = bytearray(minute.read_bytes())
+    data[len(data) // 3] ^= 1
+    minute.write_bytes(data)
+    status, _, err = hoga("merge", tmp_path / "a", "-o", tmp_path / "all")
+    assert status == 1
+    assert str(minute) in err
+    assert ".uniting" not in err
+
+
+def test_two_unions_are_not_made_in_one_place_at_a_time(tmp_path: Path, hoga: Printed) -> None:
+    _archive(tmp_path / "a", ("13-15",), first=1000, merged=True)
+    work = tmp_path / "all" / ".uniting"
+    work.mkdir(parents=True)
+    lock = FolderLock(work)
+    assert lock.acquire()
+    (work / "0").mkdir()
+    status, _, err = hoga("merge", tmp_path / "a", "-o", tmp_path / "all")
+    assert status == 2
+    assert "another union is being made here" in err
+    assert (work / "0").is_dir(), "what the other one works with stays"
+    lock.release()
+    assert hoga("merge", tmp_path / "a", "-o", tmp_path / "all")[0] == 0

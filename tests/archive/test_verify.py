@@ -21,6 +21,7 @@ from hoga.archive.form.ledger import SegmentEntry
 from hoga.archive.form.lists import pack_list
 from hoga.archive.form.manifest import decode_manifest, encode_manifest
 from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.keep.lock import FolderLock
 from hoga.archive.keep.merge import merge_day
 from hoga.archive.prove.report import VerifyReport
 from hoga.archive.prove.verify import verify
@@ -465,6 +466,24 @@ def test_an_open_journal_is_a_problem_only_when_nobody_writes_it(tmp_path: Path)
         holder.join(20)
     assert report.ok
     assert [(finding.kind, finding.file) for finding in report.findings] == [("open", str(journal))]
+
+
+def test_what_a_running_recorder_has_sealed_and_not_told_the_ledger_yet_is_no_problem_while_its_journal_is_there(tmp_path: Path) -> None:
+    shop = fill_trades(Workshop(tmp_path / "binance" / "execution", "execution"), minutes=["13-15"])
+    lines = [agg_trade(shop.minute_ns("13-16") + at, 1040 + at) for at in range(3)]
+    path = shop.seal("13-16", lines, ids=[1040, 1041, 1042], told=False, source="y.journal")
+    folder = shop.directory / "temporary" / "journal"
+    folder.mkdir(parents=True)
+    for name in ("x.journal", "y.journal"):
+        (folder / name).write_bytes(b"")
+    lock = FolderLock(folder)
+    assert lock.acquire()
+    try:
+        assert check(tmp_path).problems == []
+        (folder / "y.journal").unlink()
+        assert [(each.kind, each.file) for each in check(tmp_path).problems] == [("unaccounted", str(path))]
+    finally:
+        lock.release()
 
 
 # the market's own faults

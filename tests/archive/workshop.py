@@ -57,7 +57,15 @@ class Workshop:
         return self.start_ns + (int(minute[:2]) * 60 + int(minute[3:])) * MINUTE_NS
 
     def seal(
-        self, minute: str, lines: Iterable[bytes], *, part: int = 1, ids: Iterable[int] = (), told: bool = True, **fields: object
+        self,
+        minute: str,
+        lines: Iterable[bytes],
+        *,
+        part: int = 1,
+        ids: Iterable[int] = (),
+        told: bool = True,
+        source: str = "",
+        **fields: object,
     ) -> Path:
         lines, ids = list(lines), list(ids)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -85,7 +93,7 @@ class Workshop:
             streams=[f"{self.symbol.lower()}@x"],
         )
         entry = msgspec.structs.replace(entry, **fields)
-        note = msgspec.json.encode({"sources": [f"{minute}.{part}"], "entry": entry})
+        note = msgspec.json.encode({"sources": [source or f"{minute}.{part}"], "entry": entry})
         pieces, facts = builder.build(f"{stem}.jsonl", note, self.minute_ns(minute))
         path.write_bytes(b"".join(pieces))
         self.text[minute, part] = b"".join(lines)

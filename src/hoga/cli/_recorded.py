@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -24,6 +25,7 @@ __all__ = [
     "nearest",
     "pick",
     "recorded_span",
+    "require_day",
     "require_kind",
     "require_present",
     "say_where_buckets_are",
@@ -94,6 +96,16 @@ def pick(target: str, data: Path) -> Picked:
         found.require_whole()
         raise mistake("SYMBOL", symbol, f"a symbol recorded in {folder}", nearest=nearest(symbol, symbols))
     return Picked([day for day in days if day.symbol == symbol], found.journals, found)
+
+
+def require_day(day: str | None) -> None:
+    """Raises ConfigError for what is no day (None is every day)."""
+    if day is None:
+        return
+    try:
+        datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise mistake("--day", day, "a day as YYYY-MM-DD") from None
 
 
 def require_kind(kind: str | None, days: Iterable[SeriesDay]) -> None:

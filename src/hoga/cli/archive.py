@@ -14,7 +14,7 @@ import typer
 
 from hoga.cli._complete import kinds, series
 from hoga.cli._output import Progress, error_line, note, print_json, print_table, print_text, share_text
-from hoga.cli._recorded import Fill, mistake, pick, recorded_span, require_kind, require_present, time_of
+from hoga.cli._recorded import Fill, mistake, pick, recorded_span, require_day, require_kind, require_present, time_of
 from hoga.core.errors import ArchiveError, HogaError
 from hoga.core.times import iso_of
 
@@ -96,7 +96,7 @@ def consolidate(
     from hoga.archive.keep.classic import classic_day
 
     require_present([path])
-    _require_day(day)
+    require_day(day)
     today = datetime.now(UTC).date().isoformat()
     days = [each for each in discover([path]).days if not each.only]
     bare = [each for each in days if day in (None, each.day) and classic_day(each) is not None]
@@ -352,12 +352,3 @@ def _line_of(item: Problem) -> str:
     at = "" if item.offset is None else f" at {item.offset}"
     more = f"; and {item.count - 1:,} more" if item.count > 1 else ""
     return f"{item.file}: {item.kind}{at}: {item.detail}{more}"
-
-
-def _require_day(day: str | None) -> None:
-    if day is None:
-        return
-    try:
-        datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        raise mistake("--day", day, "a day as YYYY-MM-DD") from None

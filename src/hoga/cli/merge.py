@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hoga.cli._output import Progress, error_line, print_json, print_text
-from hoga.cli._recorded import mistake, require_present
+from hoga.cli._recorded import mistake, require_day, require_present
 
 if TYPE_CHECKING:
     from hoga.archive.union.archives import Done
     from hoga.archive.union.unite import United
 
 __all__ = ["register"]
+
+_LONGEST_NAME = 255
+"""Of a folder, in bytes, on every system."""
 
 
 def register(app: typer.Typer) -> None:
@@ -41,13 +44,17 @@ def merge(
 
     Example: hoga merge tokyo/data seoul/data -o data --collectors tokyo,seoul
     """
+    from hoga.archive.form.objects import is_object
     from hoga.archive.union.archives import Archive, unite_archives
     from hoga.runtime.allocator import keep_freed_memory
 
     if archive_format not in (None, "zip", "zst"):
         raise mistake("--format", str(archive_format), "zip or zst")
+    require_day(day)
     named = [_archive(str(each)) for each in archives]
     require_present([root for _, root in named])
+    if is_object(out) or (out.exists() and not out.is_dir()) or (out.is_symlink() and not out.exists()):
+        raise mistake("--out", str(out), "a folder on this machine, there or to be made")
     place = out.resolve()
     for _, root in named:
         here = root.resolve()
@@ -116,10 +123,18 @@ def _configured_order() -> list[str]:
 
 
 def _archive(text: str) -> tuple[str, Path]:
-    """`NAME=FOLDER` or `FOLDER`: a folder that is there with that whole name is meant itself."""
+    """`NAME=FOLDER` or `FOLDER`: a folder that is there with that whole name is meant itself. Raises ConfigError for a name that no
+    collector can have."""
+    from hoga.app.config.keys import BY_NAME, expectation
+    from hoga.app.config.values import read_value
+
     name, found, folder = text.partition("=")
-    if not found or "/" in name or Path(text).exists():
+    if not found or "/" in name or (len(name) < _LONGEST_NAME and Path(text).exists()):
         return "", Path(text)
+    try:
+        read_value(BY_NAME["COLLECTOR"], name)
+    except ValueError:
+        raise mistake("NAME=FOLDER", text, f"{expectation(BY_NAME['COLLECTOR'])}, before the =") from None
     return name, Path(folder)
 
 

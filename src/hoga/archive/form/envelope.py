@@ -257,7 +257,7 @@ def _spelt_alike(text: bytes, starts: Ends, first: int, begin: int, conn: int) -
 def collector_of(conn: bytes) -> str:
     """The collector in the name of a connection (`tokyo/binance-1`), empty where it has none."""
     name, found, _ = conn.partition(b"/")
-    return name.decode() if found else ""
+    return name.decode(errors="replace") if found else ""
 
 
 def _behind(line: bytes, end: int) -> bytes:

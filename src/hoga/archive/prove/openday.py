@@ -29,10 +29,11 @@ __all__ = ["OpenDay"]
 class OpenDay:
     """The temporary folder of one series' day. What its ledger says is added to `account`.
 
-    `live`: a recorder is at work, so the newest files may be ahead of the ledger. `unsealed`: journals that an orderly end left.
+    `live`: the journals of a recorder that is at work, by name: the newest files may be ahead of the ledger then. `unsealed`: journals that
+    an orderly end left.
     """
 
-    def __init__(self, text: DayText, account: DayAccount, *, live: bool, unsealed: Mapping[str, Span]) -> None:
+    def __init__(self, text: DayText, account: DayAccount, *, live: frozenset[str], unsealed: Mapping[str, Span]) -> None:
         self._text = text
         self._day = text.day
         self._out = text.out
@@ -165,7 +166,7 @@ class OpenDay:
                 self._out.problem(path, "ledger", "the line is no ledger entry", offset=line.at)
             else:
                 entries.append((line.at, line.entry))
-        for fault in line_faults(lines, self._day.day, growing=self._live):
+        for fault in line_faults(lines, self._day.day, growing=bool(self._live)):
             when = f"between {iso_of(fault.span[0])} and {iso_of(fault.span[1])}"
             self._out.problem(path, "ledger", fault.detail if fault.altered else f"{fault.detail}, {when}", offset=fault.offset)
         if lines and open_link(lines[0].text) is None:
@@ -190,8 +191,13 @@ class OpenDay:
                 self._out.problem(path, "unreadable", "it is no regular file")
 
     def _was_told_meanwhile(self, file: str) -> bool:
-        """A running recorder seals first and writes the ledger then."""
-        return any(isinstance(entry, SegmentEntry) and entry.file == file for _, entry in self._ledger_entries()) if self._live else False
+        """A running recorder seals first and writes the ledger then: the journal goes last, so while it is there the entry is to come."""
+        if not self._live:
+            return False
+        sources = _sources_of(self._day.folder / file)
+        if sources and all(source in self._live for source in sources):
+            return True
+        return any(isinstance(entry, SegmentEntry) and entry.file == file for _, entry in self._ledger_entries())
 
     def _is_in_rows(self, path: Path, rows: set[tuple[str, int, int]]) -> bool:
         try:

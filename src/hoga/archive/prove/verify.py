@@ -49,7 +49,7 @@ class _Group(msgspec.Struct, frozen=True):
 
     days: list[SeriesDay]
     size: int
-    live: bool
+    live: frozenset[str]
     unsealed: dict[str, Span] = {}
     books: bool = False
 
@@ -143,7 +143,7 @@ def _check(group: _Group) -> Outcome:
     return outcome
 
 
-def _groups(days: Iterable[SeriesDay], *, live: bool, unsealed: dict[str, Span], books: bool) -> list[_Group]:
+def _groups(days: Iterable[SeriesDay], *, live: frozenset[str], unsealed: dict[str, Span], books: bool) -> list[_Group]:
     together: dict[SeriesDay | tuple[str, str, str], list[SeriesDay]] = {}
     for day in days:
         paired = day.kind in _TOGETHER and not day.only
@@ -179,8 +179,8 @@ def _sound(files: list[Path], check: Callable[[Path], object], total: Outcome) -
             total.problem(path, "unreadable", str(fault))
 
 
-def _journals(journals: list[Path], total: Outcome) -> tuple[bool, dict[Path, Span]]:
-    """Name the open minutes; whether a recorder is running on them, and which of them an orderly end left, with their times."""
+def _journals(journals: list[Path], total: Outcome) -> tuple[frozenset[str], dict[Path, Span]]:
+    """Name the open minutes; which of them a running recorder has, by name, and which an orderly end left, with their times."""
     held = {folder: recorder_at_work(folder) for folder in {path.parent for path in journals}}
     waiting = unsealed(path for path in journals if not held[path.parent])
     for path in journals:
@@ -192,4 +192,4 @@ def _journals(journals: list[Path], total: Outcome) -> tuple[bool, dict[Path, Sp
             total.problem(path, "unreadable", "it is no regular file")
         else:
             total.problem(path, "unrecovered", f"no recorder is running and this minute was never sealed: hoga recover {path.parent}")
-    return any(held.values()), waiting
+    return frozenset(path.name for path in journals if held[path.parent]), waiting

@@ -47,12 +47,18 @@ _TOLD = 20
 class DayCheck:
     """One day of one series. Call `run` once; `evidence` afterwards gives what other series can be held against.
 
-    `live`: a recorder is at work, so the newest files may be ahead of the ledger. `keep_ids`: collect ids for `evidence`.
-    `unsealed`: journals that an orderly end left, by name, and their times: what is to come of them is not missing.
+    `live`: the journals of a recorder that is at work, by name: the newest files may be ahead of the ledger then. Empty: none is.
+    `keep_ids`: collect ids for `evidence`. `unsealed`: journals that an orderly end left, by name, and their times: what is to come of them
+    is not missing.
     """
 
     def __init__(
-        self, day: SeriesDay, *, live: bool = False, keep_ids: bool = False, unsealed: Mapping[str, Span] = MappingProxyType({})
+        self,
+        day: SeriesDay,
+        *,
+        live: frozenset[str] = frozenset(),
+        keep_ids: bool = False,
+        unsealed: Mapping[str, Span] = MappingProxyType({}),
     ) -> None:
         self.day = day
         self._live = live

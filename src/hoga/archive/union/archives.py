@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import reduce
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,11 +17,15 @@ import msgspec
 
 from hoga.archive.form.discover import Found, discover, venue_of
 from hoga.archive.form.layout import suffix_of
+from hoga.archive.form.manifest import read_manifest
 from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.store import look
+from hoga.archive.keep.life import LOCK_FILE
+from hoga.archive.keep.lock import FolderLock
 from hoga.archive.keep.merge import merge_day
 from hoga.archive.read.openminute import OpenMinutes
 from hoga.archive.union.unite import Source, United, unite_day
-from hoga.core.errors import HogaError
+from hoga.core.errors import ArchiveBusy, ArchiveError, HogaError, ManifestMismatch
 from hoga.runtime.durable import link, make_folder, remove_folder, unlink, write_file
 
 __all__ = ["Archive", "Done", "unite_archives"]
@@ -72,10 +77,10 @@ def unite_archives(
     found = [(archive, discover([archive.root])) for archive in archives]
     for _, listed in found:
         listed.require_whole()
-    _copy_lists([each for _, each in found], out)
     wanted = sorted({_wanted(each) for _, found_in in found for each in found_in.days if not each.only and day in (None, each.day)})
     recording = {_wanted(each) for _, found_in in found for each in OpenMinutes(found_in.journals).days()}
     with _work_folder(out) as work:
+        _copy_lists([each for _, each in found], out)
         ready = {archive: _Ready(archive, found_in, work / str(number)) for number, (archive, found_in) in enumerate(found)}
         for number, each in enumerate(wanted, 1):
             yield _one(each, recording, ready.values(), out, list(order), archive_format)
@@ -95,7 +100,7 @@ def _one(
         spelt = archive_format or next((name for each in known if (name := _format_of(each))), "zip")
         return Done(what=what, united=unite_day(sources, into, archive_format=spelt, order=order))
     except HogaError as fault:
-        return Done(what=what, why=str(fault))
+        return Done(what=what, why=reduce(lambda text, each: each.as_it_lies(text), ready, str(fault)))
 
 
 class _Ready:
@@ -115,20 +120,29 @@ class _Ready:
         if days is None:
             return None
         directory = self._directory(wanted[:3], days)
-        return Source(self._archive.label, SeriesDay(directory, wanted.symbol, wanted.kind, wanted.day))
+        day = SeriesDay(directory, wanted.symbol, wanted.kind, wanted.day)
+        _require_day_file(day)
+        return Source(self._archive.label, day)
+
+    def as_it_lies(self, text: str) -> str:
+        """What is told of a file in the working folder, told of the archive's own."""
+        for series, directory in self._made.items():
+            own = next(iter(self._days[series].values())).directory
+            if directory != own:
+                text = text.replace(f"{directory}/", f"{own}/")
+        return text
 
     def _directory(self, series: tuple[str, str, str], days: dict[str, SeriesDay]) -> Path:
         if series not in self._made:
-            self._made[series] = self._merged(series, days)
+            merged = not any(each.folder.is_dir() for each in days.values())
+            venue, _, kind = series
+            self._made[series] = next(iter(days.values())).directory if merged else self._work / venue / kind
+            if not merged:
+                self._merge(venue, days, self._made[series])
         return self._made[series]
 
-    def _merged(self, series: tuple[str, str, str], days: dict[str, SeriesDay]) -> Path:
-        """A folder in which all days of the series are merged: its own, if they are."""
-        own = next(iter(days.values())).directory
-        if not any(each.folder.is_dir() for each in days.values()):
-            return own
-        venue, _, kind = series
-        directory = self._work / venue / kind
+    def _merge(self, venue: str, days: dict[str, SeriesDay], directory: Path) -> None:
+        """Make `directory` a folder in which all days of the series are merged."""
         for each in days.values():
             there = msgspec.structs.replace(each, directory=directory)
             make_folder(there.folder)
@@ -140,7 +154,20 @@ class _Ready:
                     if path.is_file() and path.name != ".lock":
                         _bring(path, there.folder / path.name)
                 merge_day(there, venue=venue, archive_format=_format_of(each) or "zip", purge=True)
-        return directory
+
+
+def _require_day_file(day: SeriesDay) -> None:
+    """Raises ManifestMismatch: the day file that the manifest names is not there, or one is there without a manifest. What nothing
+    describes is never left out in silence."""
+    manifest = read_manifest(day.manifest_path)
+    if manifest is None and day.archive_paths:
+        hint = "hoga consolidate merges minutes, and --adopt writes a manifest for a day of the classic recorder"
+        raise ManifestMismatch(day.archive_paths[0], "there is no manifest beside the day file", hint=hint)
+    path = day.manifest_path.with_name(manifest.archive.file) if manifest is not None else None
+    if path is not None and look(path) is None:
+        raise ManifestMismatch(
+            path, "the day file that the manifest names is not there", hint="restore it, or hoga consolidate that archive"
+        )
 
 
 def _bring(path: Path, to: Path) -> None:
@@ -177,21 +204,28 @@ def _copy_lists(found: Iterable[Found], out: Path) -> None:
 
 @contextmanager
 def _work_folder(out: Path) -> Iterator[Path]:
+    """A folder of one union at a time, empty. Raises ArchiveError: it is a link, which may lead to what is not ours; ArchiveBusy."""
     work = out / WORK_FOLDER
-    _remove(work)
+    if work.is_symlink():
+        raise ArchiveError(work, "is a link, and a union would clear what it leads to", hint="remove the link")
     make_folder(work)
+    lock = FolderLock(work)
+    if not lock.acquire():
+        raise ArchiveBusy(out, "another union is being made here", hint="wait for it, or end it")
     try:
+        _clear(work)
         yield work
     finally:
-        _remove(work)
+        _clear(work)
+        lock.release()
+        unlink(work / LOCK_FILE, missing_ok=True)
+        remove_folder(work)
 
 
-def _remove(folder: Path) -> None:
-    """All of a working folder."""
-    for path in sorted(folder.rglob("*"), reverse=True):
-        if path.is_dir():
+def _clear(work: Path) -> None:
+    """All of a working folder but its lock; links are removed, never what they lead to."""
+    for path in sorted(work.rglob("*"), reverse=True):
+        if path.is_dir() and not path.is_symlink():
             remove_folder(path)
-        else:
+        elif path != work / LOCK_FILE:
             unlink(path)
-    if folder.exists():
-        remove_folder(folder)

@@ -45,7 +45,7 @@ from hoga.archive.keep.splice import Part, Placed, ReadBack, copied_back, read_b
 from hoga.archive.union.account import collector_rows, filled_gaps, recorded_of, remaining_gaps, united_live
 from hoga.archive.union.law import kept
 from hoga.archive.union.recording import Collectors, Recording, Stretch, open_recording
-from hoga.core.errors import ManifestMismatch
+from hoga.core.errors import ArchiveError, ManifestMismatch
 from hoga.core.times import day_start_ns
 from hoga.runtime.durable import make_folder, temporary_for, unlink, write_fault
 from hoga.venues.registry import channels_for
@@ -116,6 +116,8 @@ def unite_day(
     try:
         return _unite(sources, into, target, archive_format, list(order), step)
     except OSError as fault:
+        if isinstance(fault.filename, str) and not Path(fault.filename).is_relative_to(into.directory):
+            raise ArchiveError(fault.filename, f"cannot be read: {fault.strerror}") from fault
         raise write_fault(target, fault) from fault
 
 
