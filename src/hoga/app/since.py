@@ -15,25 +15,25 @@ from itertools import islice
 from pathlib import Path
 from time import monotonic, time_ns
 
-from hoga.app.config import VenueConfig
-from hoga.app.hub import config_of, hub_path, local_manager, wires_of
+from hoga.app.config import Config, VenueConfig
+from hoga.app.hub import config_of, hub_path, live_manager, local_manager, wires_of
 from hoga.app.live import Live
+from hoga.app.series_events import event_maker, wishes_for
 from hoga.app.stream_plan import plan_streams
 from hoga.archive.form.journal import JOURNAL_DIR
-from hoga.archive.form.origin import origin_of
+from hoga.archive.form.objects import say_where
 from hoga.archive.read.tail import Past, PastRecord, Seam
 from hoga.core.ledger import Gap
-from hoga.core.market import DataType
 from hoga.core.streams import Stream
 from hoga.core.times import parse_time_ns
 from hoga.hub import checks
 from hoga.hub.errors import ArgumentError, NoHub, SubscriptionError
-from hoga.hub.events import EVENTS, BaseWebSocketEvent, GapEvent
+from hoga.hub.events import BaseWebSocketEvent, GapEvent
 from hoga.hub.local_wire import LocalHub
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.resolve import spelt
 from hoga.hub.routing import Delivery
-from hoga.hub.subscriptions import SubscriptionSpec, unknown_venue
+from hoga.hub.subscriptions import unknown_venue
 from hoga.hub.turns import Breath
 from hoga.venues.registry import VENUES
 from hoga.venues.spec import VenueSpec
@@ -51,7 +51,13 @@ _PATIENCE_S = 3.0
 
 
 async def subscribe(
-    what: str, kind: str, *, since: int | str | datetime | None = None, config: object = None, data: str | Path | None = None
+    what: str,
+    kind: str,
+    *,
+    since: int | str | datetime | None = None,
+    config: object = None,
+    data: str | Path | None = None,
+    nats: str | None = None,
 ) -> AsyncIterator[BaseWebSocketEvent | GapEvent]:
     """Events of one series since a moment: `async for event in hoga.subscribe("binance:BTCUSDT", "orderbook", since="2026-11-20")`.
 
@@ -59,20 +65,27 @@ async def subscribe(
         what: venue and symbol, in the venue's words.
         kind: the archive's word: `orderbook`, `execution`, `delta`, `quote`, ….
         since: ns, a UTC time (`2026-11-20T03:00:00Z`), a date, a datetime, or None for now.
-        config, data: as for `hoga.connect`; they say which archive and which run.
+        config, data: as for `hoga.connect`; they say which archive and which run. `data` may be a bucket's `s3://…` with `nats`.
+        nats: as for `hoga.connect`: live comes from all collectors that send to it, the past from the archive all the same.
 
     Yields:
         Events in order of receipt, each once, and a `GapEvent` where the recorder missed something. Past and live look alike.
-        Where no run is up, live comes over a connection of this process's own, after a `GapEvent`.
+        Where no run is up, live comes over a connection of this process's own, after a `GapEvent`. With `nats`, what is live waits until
+        the archive has reached it; one that is a quarter of an hour behind is not waited for, and there is a `GapEvent` instead.
 
     Raises:
-        SubscriptionError: no such series is recorded here. ArgumentError: an argument makes no sense. ConfigError.
+        SubscriptionError: no such series is recorded here. ArgumentError: an argument makes no sense. NoHub: NATS is not there.
+        ArchiveError: a file of the archive is damaged. ConfigError, MissingLibrary.
     """
     venue, symbol = _series_of(what)
     kind = checks.identity(kind, "subscribe", "kind")
     from_ns = _ns_of(since)
     found = config_of(config, data)
     streams = _streams_of(VENUES[venue], found.venue(venue), symbol, kind)
+    if nats is not None:
+        async for event in _over_nats(found, streams, None if since is None else from_ns, nats):
+            yield event
+        return
     joined = Since(found.venue(venue), streams, from_ns=from_ns)
     try:
         hub: LocalHub | None = LocalHub(hub_path(found.program.data_dir), VENUES, every=True)
@@ -85,6 +98,26 @@ async def subscribe(
     await anext(ending)
     try:
         async for event in joined.events(manager, hub):
+            yield event
+    finally:
+        joined.close()
+        await manager.stop()
+        await ending.aclose()
+
+
+async def _over_nats(
+    config: Config, streams: list[Stream], from_ns: int | None, nats: str
+) -> AsyncIterator[BaseWebSocketEvent | GapEvent]:
+    """Live from collectors anywhere."""
+    from hoga.app.over_nats import OverNats  # only who asks for it needs it
+
+    say_where(config.program.s3_endpoint, config.program.s3_region)
+    manager = await live_manager(nats, config)
+    joined = await asyncio.to_thread(OverNats, config.venue(streams[0].venue), streams, from_ns=from_ns)
+    _ENDINGS[manager] = ending = _ended_with_the_loop(manager)
+    await anext(ending)
+    try:
+        async for event in joined.events(manager):
             yield event
     finally:
         joined.close()
@@ -115,8 +148,7 @@ class Since:
     def __init__(self, config: VenueConfig, streams: list[Stream], *, from_ns: int) -> None:
         self._spec = VENUES[config.venue]
         self._streams = streams
-        self._named = {stream.name: stream for stream in streams}
-        self._origin = origin_of(streams)
+        self._event = event_maker(self._spec, streams)
         journals = config.lob_dir / "temporary" / JOURNAL_DIR
         names = [stream.name for stream in streams]
         series = streams[0].series
@@ -133,7 +165,7 @@ class Since:
             yield event
         live, recorded = self._live, hub is not None
         live.hub = hub
-        wishes = [self._wish(stream) for stream in self._streams]
+        wishes = wishes_for(self._spec, self._streams)
         await manager.register_component("since", live, wishes, live.take, delivery=Delivery.INLINE, on_status=live.status)
         while True:
             async for event in self._kept() if recorded else self._unkept(ends=hub is not None):
@@ -143,12 +175,6 @@ class Since:
     def close(self) -> None:
         """Let go of the files."""
         self._past.close()
-
-    def _wish(self, stream: Stream) -> SubscriptionSpec:
-        data_type = self._spec.channel_of(stream.channel).data_type
-        if data_type is None:
-            raise SubscriptionError("subscribe", stream.venue, (stream.symbol,), f"{stream.channel} can be recorded, but not served")
-        return SubscriptionSpec(data_type, (stream.symbol,), stream.venue, channel=stream.channel)
 
     # -- what a run records: from its journals, as soon as the operating system has it ------------------------------
 
@@ -197,13 +223,6 @@ class Since:
                 self._told.add(each)
                 stream = self._streams[0]
                 yield GapEvent(stream=stream, from_ns=each.from_ns, to_ns=each.to_ns, reason=each.reason, missed=each.missed)
-
-    def _event(self, record: PastRecord) -> BaseWebSocketEvent:
-        stream = self._named.get(record.stream) or self._origin(record.payload)
-        channel = self._spec.channel_of(stream.channel)
-        data_type, decode = channel.data_type or DataType.TICKER, channel.record.decode
-        assert decode is not None, "a wish was made of it"
-        return EVENTS[data_type](stream, data_type, record.payload, record.recv_ns, record.conn, record.epoch, decode)
 
     # -- what nobody records ----------------------------------------------------------------------------------------
 

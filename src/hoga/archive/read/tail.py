@@ -28,6 +28,7 @@ from hoga.archive.form.journal import (
 from hoga.archive.form.lanereader import LaneReader, said
 from hoga.archive.form.regular import open_regular
 from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.store import list_names
 from hoga.archive.form.text import split_lines
 from hoga.archive.read.reader import read_stretches
 from hoga.archive.read.stretches import find_stretches
@@ -257,7 +258,7 @@ class Past:
 
     def _first_day(self, now_ns: int) -> str:
         stem = SeriesDay(self._directory, self._series.symbol, self._series.kind, "").stem
-        names = [path.name for folder in (self._directory, self._directory / "temporary") if folder.is_dir() for path in folder.iterdir()]
+        names = [entry.path.name for folder in (self._directory, self._directory / "temporary") for entry in list_names(folder)]
         return min((name[len(stem) : len(stem) + 10] for name in names if name.startswith(stem)), default=day_of(now_ns))
 
     def _gaps(self, after_ns: int, now_ns: int) -> Iterator[Gap]:
