@@ -199,7 +199,7 @@ class OverNats:
         recent_ns, waits_since = time_ns() - _BEFORE_NS, None
         while True:
             found = self._more(recent_ns)
-            while batch := await asyncio.to_thread(lambda found=found: list(islice(found, _BATCH))):
+            while batch := await asyncio.to_thread(_some_of, found):
                 for event in batch:
                     self._told_ns = max(self._told_ns, _ns_of(event))
                     yield event
@@ -260,6 +260,10 @@ class OverNats:
         if isinstance(each, PastRecord):
             return self._event(each)
         return GapEvent(stream=self._streams[0], from_ns=each.from_ns, to_ns=each.to_ns, reason=each.reason, missed=each.missed)
+
+
+def _some_of(found: Iterator[Told]) -> list[Told]:
+    return list(islice(found, _BATCH))
 
 
 def _ns_of(event: Told) -> int:

@@ -105,9 +105,7 @@ async def subscribe(
         await ending.aclose()
 
 
-async def _over_nats(
-    config: Config, streams: list[Stream], from_ns: int | None, nats: str
-) -> AsyncIterator[BaseWebSocketEvent | GapEvent]:
+async def _over_nats(config: Config, streams: list[Stream], from_ns: int | None, nats: str) -> AsyncIterator[BaseWebSocketEvent | GapEvent]:
     """Live from collectors anywhere."""
     from hoga.app.over_nats import OverNats  # only who asks for it needs it
 
