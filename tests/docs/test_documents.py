@@ -193,6 +193,8 @@ def test_every_target_of_a_link_of_the_safety_pages_is_there() -> None:
         "docs/report.md",
         "docs/moving-over.md",
         "docs/moving-over.ko.md",
+        "docs/install.md",
+        "docs/install.ko.md",
     ):
         for target, anchor in re.findall(r"\]\(([\w./-]+\.md)(?:#([\w-]+))?\)", text(page)):
             there = ROOT / "docs" / target
@@ -201,7 +203,7 @@ def test_every_target_of_a_link_of_the_safety_pages_is_there() -> None:
             assert not anchor or anchor in names, f"{page}: {target}#{anchor}"
 
 
-@pytest.mark.parametrize("page", ["docs/safety", "docs/moving-over"])
+@pytest.mark.parametrize("page", ["docs/safety", "docs/moving-over", "docs/install"])
 def test_a_guide_says_as_much_in_both_languages(page: str) -> None:
     def lines(page: str) -> list[str]:
         return [re.split(r"[ .]", line)[0] for line in text(page).splitlines() if re.match(r"#|\||- |\d+\. ", line)]
@@ -209,3 +211,4 @@ def test_a_guide_says_as_much_in_both_languages(page: str) -> None:
     assert lines(f"{page}.md") == lines(f"{page}.ko.md")
     keys = [set(re.findall(r"`([A-Z_]+)`", text(each))) for each in (f"{page}.md", f"{page}.ko.md")]
     assert keys[0] == keys[1]
+    assert code(f"{page}.md") == code(f"{page}.ko.md")
