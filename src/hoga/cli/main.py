@@ -35,6 +35,7 @@ MODULES = {
     "sim": "sim",
     "archive": "verify consolidate ls cat",
     "merge": "merge",
+    "relay": "relay",
     "export": "export",
     "replay": "replay",
     "coverage": "coverage",

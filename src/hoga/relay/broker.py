@@ -15,16 +15,15 @@ import contextlib
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from hoga.core.errors import HogaError
 from hoga.core.pauses import Pauses, Schedule
-from hoga.relay.subjects import StreamShape
+from hoga.relay.subjects import StreamShape, url_fault
 from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.libraries import MissingLibrary
 from hoga.runtime.logs import get_log
 
-__all__ = ["Address", "Broker", "BrokerFault", "BrokerRefused", "Pull", "Received", "address_of", "url_fault"]
+__all__ = ["Address", "Broker", "BrokerFault", "BrokerRefused", "Pull", "Received", "address_of"]
 
 _log = get_log("nats")
 
@@ -68,21 +67,6 @@ class Received(NamedTuple):
     subject: str
     headers: Mapping[str, str]
     payload: bytes
-
-
-def url_fault(text: str) -> str | None:
-    """Why this is no NATS_URL, None when it is one. What is secret in it is not repeated."""
-    for url in text.split(","):
-        try:
-            parts = urlsplit(url.strip())
-            host, _ = parts.hostname, parts.port
-        except ValueError:
-            return "expected nats://HOST:PORT or tls://HOST:PORT"
-        if parts.username is not None or parts.password is not None:
-            return "credentials do not belong in an address: set NATS_USER and NATS_PASSWORD, NATS_TOKEN or NATS_CREDS in the environment"
-        if parts.scheme not in ("nats", "tls") or not host or parts.path not in ("", "/") or parts.query or parts.fragment:
-            return "expected nats://HOST:PORT or tls://HOST:PORT, several separated by commas"
-    return None
 
 
 def address_of(text: str, environment: Mapping[str, str]) -> Address:
@@ -151,7 +135,7 @@ class Broker:
                 self.outages += 1
                 self.trouble = _said(self._last_fault) or "the connection was lost"
                 _log.warning(
-                    "NATS is away", url=self._shown, why=self.trouble, hint="tried again until it is there; nothing is lost on disk"
+                    "NATS is away", url=self.shown, why=self.trouble, hint="tried again until it is there; nothing is lost on disk"
                 )
             try:
                 await self._connect()
@@ -160,15 +144,16 @@ class Broker:
             except (HogaError, OSError) as fault:
                 self.trouble = str(fault)
                 await self._drop()
-                _log.debug("NATS is still away", url=self._shown, why=self.trouble)
+                _log.debug("NATS is still away", url=self.shown, why=self.trouble)
                 await self._clock.sleep(pauses.next_s())
                 continue
             pauses.clear()
             self.trouble = None
-            _log.info("NATS is back", url=self._shown)
+            _log.info("NATS is back", url=self.shown)
 
     @property
-    def _shown(self) -> str:
+    def shown(self) -> str:
+        """The address, for people."""
         return ",".join(self._address.urls)
 
     # -- streams ------------------------------------------------------------------------------------------------------
@@ -364,8 +349,8 @@ class Broker:
             asked = bool((getattr(client, "_server_info", None) or {}).get("auth_required")) and not isinstance(fault, TimeoutError)
             if asked or "authorization" in said.lower():  # a server may cut the connection before what it says of it was read
                 hint = "set NATS_USER and NATS_PASSWORD, NATS_TOKEN or NATS_CREDS in the environment"
-                raise BrokerRefused(f"NATS at {self._shown} refused the credentials", hint=hint) from fault
-            raise BrokerFault(f"NATS at {self._shown} is not there: {said}", hint="NATS_URL says where it is") from fault
+                raise BrokerRefused(f"NATS at {self.shown} refused the credentials", hint=hint) from fault
+            raise BrokerFault(f"NATS at {self.shown} is not there: {said}", hint="NATS_URL says where it is") from fault
         self._lost, self._client, self._last_fault = lost, client, None
         self._stream = client.jetstream(publish_async_max_pending=self._pending, timeout=_CONNECT_S)
 
@@ -396,7 +381,7 @@ class Broker:
             raise
         except (of_stream.ServiceUnavailableError, of_stream.NoStreamResponseError) as fault:
             hint = "start nats-server with -js, or give this account JetStream"
-            raise BrokerRefused(f"{what}: the server at {self._shown} answers with no JetStream", hint=hint) from fault
+            raise BrokerRefused(f"{what}: the server at {self.shown} answers with no JetStream", hint=hint) from fault
         except of_stream.APIError as fault:
             raise BrokerFault(f"{what}: NATS refused: {fault.description or _said(fault)}") from fault
         except (errors.Error, TimeoutError, OSError) as fault:

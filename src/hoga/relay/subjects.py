@@ -21,7 +21,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 
@@ -68,6 +68,7 @@ __all__ = [
     "read_live",
     "read_part",
     "segments_subject",
+    "url_fault",
 ]
 
 FORMAT = 1
@@ -191,12 +192,14 @@ Question = AskWho | AskDay | AskFile
 
 
 class WhoAnswer(msgspec.Struct, frozen=True, kw_only=True, tag_field="answer", tag="who"):
-    """`version`: hoga's. `session`: of this life of the relay, which began at `since_ns`."""
+    """`version`: hoga's. `session`: of this life of the relay, which began at `since_ns`. `settled`: it found no other of its name
+    when it began."""
 
     collector: str
     version: str
     session: str
     since_ns: int
+    settled: bool = True
     format: int = FORMAT
 
 
@@ -284,6 +287,21 @@ def file_fault(file: str) -> str | None:
         return "no name" if not file else "the name is longer than any of the archive's"
     if "\0" in file or "\\" in file or any(part in ("", ".", "..") for part in file.split("/")):
         return "expected a path below the data root, with / between its parts, and no . or .. among them"
+    return None
+
+
+def url_fault(text: str) -> str | None:
+    """Why this is no NATS_URL, None when it is one. What is secret in it is not repeated."""
+    for url in text.split(","):
+        try:
+            parts = urlsplit(url.strip())
+            host, _ = parts.hostname, parts.port
+        except ValueError:
+            return "expected nats://HOST:PORT or tls://HOST:PORT"
+        if parts.username is not None or parts.password is not None:
+            return "credentials do not belong in an address: set NATS_USER and NATS_PASSWORD, NATS_TOKEN or NATS_CREDS in the environment"
+        if parts.scheme not in ("nats", "tls") or not host or parts.path not in ("", "/") or parts.query or parts.fragment:
+            return "expected nats://HOST:PORT or tls://HOST:PORT, several separated by commas"
     return None
 
 

@@ -36,6 +36,7 @@ class Kind(StrEnum):
     FILE = "file"
     WS_URL = "WebSocket URL"
     HTTP_URL = "HTTP URL"
+    NATS_URL = "NATS URL"
     HOST = "host"
     NAME = "name"
     PLACE = "name of a place"
@@ -324,6 +325,9 @@ def _collectors() -> list[Key]:
             text="This collector's name, before every connection's (`tokyo/…`); `hoga merge` tells whose a record is by it."),
         Key(name="COLLECTORS", kind=Kind.WORDS, default="", optional=True,
             text="Names of collectors, the preferred first: of a record that several have, `hoga merge` keeps the first one's."),
+        Key(name="NATS_URL", kind=Kind.NATS_URL, default="", optional=True,
+            text="Where NATS is: `hoga relay` sends what is recorded there, beside `hoga run` when this is set; it needs a COLLECTOR. "
+            "Credentials are in the environment (NATS_USER and NATS_PASSWORD, NATS_TOKEN, NATS_CREDS)."),
         Key(name="S3_ENDPOINT", kind=Kind.HTTP_URL, default="", optional=True,
             text="Where buckets are; the bucket is a part of the path then. Not set: Amazon's own. Keys are in the environment."),
         Key(name="S3_REGION", kind=Kind.PLACE, default="", optional=True,
@@ -485,6 +489,8 @@ def expectation(key: Key) -> str:
             return "ws:// or wss:// with a host, perhaps a port or {port}, and no path"
         case Kind.HTTP_URL:
             return "http:// or https:// with a host, perhaps a port or {port}, and no path"
+        case Kind.NATS_URL:
+            return "nats:// or tls:// with a host, perhaps a port, several separated by commas; credentials are in the environment"
         case Kind.HOST:
             return "a host name or an IP address"
         case Kind.NAME:

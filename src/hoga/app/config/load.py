@@ -438,6 +438,8 @@ def _text(value: Value) -> str:
 def _shown(key: Key, text: str) -> str:
     if key.kind is Kind.SECRET:
         return "(hidden)"
+    if key.kind is Kind.NATS_URL and "@" in text:
+        return "an address with credentials in it"
     shown = repr(text) if len(text) <= 60 else repr(f"{text[:57]}...")
     path = text.partition("://")[2].partition("/")[2]
     return f"{shown} with the path /{path}" if path and key.kind in (Kind.WS_URL, Kind.HTTP_URL) else shown

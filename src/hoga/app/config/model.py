@@ -59,6 +59,7 @@ class ProgramConfig(msgspec.Struct, frozen=True, kw_only=True):
     retention_root: Path | None
     collector: str | None
     collectors: tuple[str, ...] | None
+    nats_url: str | None
     tape_retention_days: int
     s3_endpoint: str | None
     s3_region: str | None

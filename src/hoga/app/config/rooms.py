@@ -24,11 +24,22 @@ from hoga.net.backoff import BackoffRules
 from hoga.net.budgets import RUN, Share, rest_budgets
 from hoga.net.rest import RestClient
 from hoga.recorder.config import LatencyRules, RecorderConfig, SealingConfig
+from hoga.relay.config import RelayConfig
 from hoga.runtime.log_pipe import LogAddress
 from hoga.trading.limits import Limits
 from hoga.venues.registry import VENUES
 
-__all__ = ["dashboard_config", "feed_config", "limits_of", "private_config", "recorder_config", "rest_of", "sealing_config", "tls_of"]
+__all__ = [
+    "dashboard_config",
+    "feed_config",
+    "limits_of",
+    "private_config",
+    "recorder_config",
+    "relay_config",
+    "rest_of",
+    "sealing_config",
+    "tls_of",
+]
 
 _PING_AT_MOST_S = 15.0
 _AHEAD_S = 3_600.0
@@ -98,6 +109,24 @@ def dashboard_config(program: ProgramConfig, logs: LogAddress | None) -> Dashboa
         folder=str(program.data_dir),
         **filled(DashboardConfig, program),
     )
+
+
+def relay_config(config: Config, logs: LogAddress | None) -> RelayConfig:
+    """What the relay of `config` needs to know. `logs`: where its log lines go. Raises ConfigError where it has no address or no name."""
+    program = config.program
+    missing = {"NATS_URL": "where NATS is: nats://HOST:PORT", "COLLECTOR": "a name of this collector's own"}
+    where = str(config.path or "defaults")
+    lacks = [ConfigMistake(where, None, key, "nothing", expected) for key, expected in missing.items() if not getattr(program, key.lower())]
+    if lacks:
+        raise ConfigError(lacks)
+    root = program.data_dir.absolute()
+    folders = [(f"{name}/{kind}", folder) for name in config.active_venues for kind, folder in _folders_of(config.venue(name))]
+    places = [(prefix, str(folder.absolute())) for prefix, folder in folders if not folder.absolute().is_relative_to(root)]
+    return RelayConfig(collector=program.collector or "", nats_url=program.nats_url or "", root=str(root), places=places, logs=logs)
+
+
+def _folders_of(config: VenueConfig) -> list[tuple[str, Path]]:
+    return [("orderbook", config.lob_dir), ("execution", config.chart_dir)]
 
 
 def rest_of(config: VenueConfig, share: Share = RUN) -> RestClient:

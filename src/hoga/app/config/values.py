@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from hoga.app.config.keys import Key, Kind
 from hoga.core.secret import Secret
+from hoga.relay.subjects import url_fault
 
 __all__ = ["Value", "is_loopback", "nearest_number", "read_value", "sensible"]
 
@@ -59,6 +60,8 @@ def read_value(key: Key, text: str) -> Value:
             return _host(text)
         case Kind.NAME:
             return _matching(_NAME, text)
+        case Kind.NATS_URL:
+            return _nats_url(text)
         case Kind.PLACE:
             return _matching(_PLACE, text)
         case Kind.SECRET:
@@ -172,6 +175,12 @@ def _url(text: str, schemes: tuple[str, ...]) -> str | None:
     if parts.scheme not in schemes or not parts.hostname or not bare or parts.port == 0 or "{" in parts.netloc:
         raise ValueError(text)
     return text.rstrip("/")
+
+
+def _nats_url(text: str) -> str | None:
+    if text and url_fault(text) is not None:
+        raise ValueError(text)
+    return text or None
 
 
 def _host(text: str) -> str:

@@ -1,0 +1,167 @@
+"""relay.folders: what of an archive lies below a data root, by the names that other machines know it by, again and again and cheaply.
+
+A name is the path below the data root. Folders of the configuration that lie elsewhere (a LOB_DIR on another disk) have the names that they
+would have by default. Nothing is read but names: a folder is listed anew when its time of change is another.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from hoga.archive.form.journal import JOURNAL_DIR, parse_journal_name
+from hoga.archive.form.layout import FORMATS, parse_day, parse_segment
+from hoga.archive.form.lists import is_list
+from hoga.archive.form.seriesday import SeriesDay
+from hoga.relay.subjects import FileKind, file_fault
+from hoga.runtime.clock import SYSTEM
+
+__all__ = ["Folders", "Place", "Seen", "kind_of"]
+
+_TEMPORARY = "temporary"
+_FRESH_NS = 3_000_000_000
+"""A folder that changed so lately may change again within the same tick of the file system's clock."""
+
+
+class Place(NamedTuple):
+    """What lies below `folder` is called `prefix/…`; "" for the data root itself."""
+
+    prefix: str
+    folder: Path
+
+
+class Seen(NamedTuple):
+    """What is there: open days by their ledgers, closed ones by their manifests, lists of instruments, and journals."""
+
+    ledgers: list[SeriesDay]
+    manifests: list[SeriesDay]
+    lists: list[Path]
+    journals: list[Path]
+
+
+class _Listed(NamedTuple):
+    changed_ns: int
+    folders: list[str]
+    seen: Seen
+
+
+class Folders:
+    """The archive below a data root, and folders of it that lie elsewhere."""
+
+    def __init__(self, root: Path, elsewhere: list[Place] | None = None) -> None:
+        self.root = root.absolute()
+        self._places = [*(Place(place.prefix, place.folder.absolute()) for place in elsewhere or ()), Place("", self.root)]
+        self._listed: dict[Path, _Listed] = {}
+
+    def name_of(self, path: Path) -> str | None:
+        """The name of a file, None when it is no file of this archive."""
+        for place in self._places:
+            if path.is_relative_to(place.folder):
+                below = path.relative_to(place.folder).as_posix()
+                return f"{place.prefix}/{below}" if place.prefix else below
+        return None
+
+    def path_of(self, name: str) -> Path | None:
+        """The file of that name, None when it could not be one of this archive."""
+        if file_fault(name) is not None or any(part.startswith(".") for part in name.split("/")):
+            return None
+        for place in self._places:
+            if not place.prefix:
+                return place.folder / name
+            if PurePosixPath(name).is_relative_to(place.prefix):
+                return place.folder / PurePosixPath(name).relative_to(place.prefix)
+        return None
+
+    def look(self) -> Seen:
+        """Everything that is there now. A folder that cannot be listed is left out this time. Blocks on the disk."""
+        seen = Seen([], [], [], [])
+        known: set[Path] = set()
+        for place in self._places:
+            for folder in self._walk(place.folder, known):
+                there = self._listed[folder].seen
+                seen.ledgers.extend(there.ledgers)
+                seen.manifests.extend(there.manifests)
+                seen.lists.extend(there.lists)
+                seen.journals.extend(there.journals)
+        self._listed = {folder: listed for folder, listed in self._listed.items() if folder in known}
+        return seen
+
+    def day(self, day: str) -> tuple[list[SeriesDay], list[Path]]:
+        """The series that have anything of a day, and the lists of instruments of that day."""
+        seen = self.look()
+        series = {each for each in (*seen.ledgers, *seen.manifests) if each.day == day}
+        return sorted(series), [path for path in seen.lists if path.name.startswith(f"instruments_{day}")]
+
+    def _walk(self, root: Path, known: set[Path]) -> Iterator[Path]:
+        """The folders below `root` with the series' files, journals and open days; those of a day are not gone into."""
+        folders = [root]
+        while folders:
+            here = folders.pop()
+            listed = self._list(here)
+            if listed is None or here in known:
+                continue
+            known.add(here)
+            yield here
+            inside = [name for name in listed.folders if not name.startswith(".")]
+            if here.name == _TEMPORARY:
+                inside = [name for name in inside if name == JOURNAL_DIR]
+            folders += [here / name for name in inside]
+
+    def _list(self, here: Path) -> _Listed | None:
+        try:
+            status = here.lstat()
+            if not stat.S_ISDIR(status.st_mode):
+                return None
+            known = self._listed.get(here)
+            if known is not None and known.changed_ns == status.st_mtime_ns:
+                return known
+            folders: list[str] = []
+            files: list[str] = []
+            with os.scandir(here) as entries:
+                for entry in entries:
+                    (folders if entry.is_dir(follow_symlinks=False) else files).append(entry.name)
+        except OSError:
+            return None
+        is_fresh = abs(SYSTEM.time_ns() - status.st_mtime_ns) < _FRESH_NS
+        found = _Listed(0 if is_fresh else status.st_mtime_ns, sorted(folders), _seen(here, sorted(folders), sorted(files)))
+        self._listed[here] = found
+        return found
+
+
+def _seen(here: Path, folders: list[str], files: list[str]) -> Seen:
+    """What the names in a folder say."""
+    seen = Seen([], [], [], [])
+    if here.name == _TEMPORARY:
+        for child in folders:
+            name = parse_day(child)
+            if name is not None and not name.suffix:
+                day = SeriesDay(here.parent, name.symbol, name.kind, name.day)
+                if day.stem == child:
+                    seen.ledgers.append(day)
+        return seen
+    for file in files:
+        if file.endswith(".manifest.json"):
+            name = parse_day(file)
+            if name is not None:
+                seen.manifests.append(SeriesDay(here, name.symbol, name.kind, name.day))
+        elif here.name == JOURNAL_DIR and parse_journal_name(file) is not None:
+            seen.journals.append(here / file)
+        elif is_list(file):
+            seen.lists.append(here / file)
+    return seen
+
+
+def kind_of(name: str) -> FileKind:
+    """What a file is to the archive, by its name."""
+    file = PurePosixPath(name).name
+    if file.endswith(".ledger.jsonl"):
+        return FileKind.LEDGER
+    if file.endswith(".manifest.json"):
+        return FileKind.MANIFEST
+    if parse_segment(file) is not None:
+        return FileKind.SEGMENT
+    day = parse_day(file)
+    return FileKind.DAY if day is not None and day.suffix in FORMATS.values() else FileKind.OTHER

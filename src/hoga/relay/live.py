@@ -1,0 +1,221 @@
+"""relay.live: the lane of what arrives this moment: the journals' chunks as they are written, for whoever shows or uses live frames.
+
+Each 25 ms what every journal grew by goes out as one message, so there is never one for each frame. Nothing waits here: what NATS does not
+take at once is gone, counted, and shows in the message numbers. Who wants all of it takes the segments.
+
+A chunk is decoded here only to know which leg is which connection; what is sent are the bytes on the disk. Messages of a journal begin
+where the lane found it: at the first KEY after that, a second later at most, a reader can begin.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import NamedTuple
+
+from hoga.archive.form.chunks import ChunkDecoder, Packed, read_packed
+from hoga.archive.form.journal import CONTROL, LegNote, decode_note, parse_journal_name, read_body
+from hoga.archive.form.regular import open_regular
+from hoga.core.errors import ArchiveError
+from hoga.relay.broker import Broker
+from hoga.relay.folders import Folders
+from hoga.relay.status import RelayCounts
+from hoga.relay.subjects import Leg, LiveHead, live_headers, live_subject, part_bytes
+from hoga.runtime.clock import SYSTEM, Clock
+from hoga.runtime.logs import get_log
+
+__all__ = ["LiveLane"]
+
+_log = get_log("relay")
+
+_GATHER_S = 0.025
+_FOLDERS_S = 5.0
+_READ_BYTES = 4 << 20
+"""A journal that has more than this to tell is ahead of us: the rest is read at the next look."""
+_CONTROL = CONTROL.to_bytes(2, "little")
+
+
+class _Piece(NamedTuple):
+    """Whole chunks as they lie in the file. `legs`: where a KEY is among them, the legs as they were before it."""
+
+    data: bytes
+    chunks: int
+    legs: list[Leg] | None
+
+
+class _Journal:
+    """One journal being followed. `is_past`: what is in it now is only read, not sent."""
+
+    def __init__(self, path: Path, *, is_past: bool) -> None:
+        self.path = path
+        self.fd = _descriptor(path)
+        self.is_past = is_past
+        self.head = b""
+        self._at = 0
+        self._decoder = ChunkDecoder()
+        self._legs: dict[int, Leg] = {}
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+    def grown(self) -> bytes:
+        """What lies behind what was taken."""
+        return os.pread(self.fd, _READ_BYTES, self._at)
+
+    def take(self, data: bytes, most: int) -> Iterator[_Piece]:
+        """The whole chunks in `data`, in pieces of at most `most` bytes (but for a chunk that is longer)."""
+        if not self.head:
+            data = self._take_head(data)
+            if not self.head:
+                return
+        file = BytesIO(data)
+        begin = end = chunks = 0
+        legs: list[Leg] | None = None
+        while (packed := read_packed(file)) is not None:
+            if chunks and file.tell() - begin > most:
+                yield _Piece(data[begin:end], chunks, legs)
+                begin, chunks, legs = end, 0, None
+            if packed.is_key and legs is None:
+                legs = list(self._legs.values())
+            end, chunks = file.tell(), chunks + 1
+            self._follow(packed)
+        if chunks:
+            yield _Piece(data[begin:end], chunks, legs)
+        self._at += end
+
+    def _take_head(self, data: bytes) -> bytes:
+        file = BytesIO(data)
+        if read_body(file) is None:
+            return b""
+        self.head = data[: file.tell()]
+        self._at = len(self.head)
+        return data[self._at :]
+
+    def _follow(self, packed: Packed) -> None:
+        """Learn from the chunk's notes which leg is which connection."""
+        chunk = self._decoder.decode(packed)
+        if chunk is None:
+            return
+        tags = chunk.tags.tobytes()
+        at = tags.find(_CONTROL)
+        while at >= 0:
+            if at % 4 == 0:
+                record = at // 4
+                begin = chunk.starts[record]
+                note = decode_note(chunk.data[begin : begin + chunk.lengths[record]])
+                if isinstance(note, LegNote):
+                    if note.to_ns is None:
+                        self._legs[note.leg] = Leg(note.leg, note.conn, note.epoch)
+                    else:
+                        self._legs.pop(note.leg, None)
+            at = tags.find(_CONTROL, at + 1)
+
+
+class LiveLane:
+    """Sends what the journals below `folders` grow by. `session`: of this life; messages are numbered within it."""
+
+    def __init__(
+        self, folders: Folders, broker: Broker, collector: str, session: str, counts: RelayCounts, *, clock: Clock = SYSTEM
+    ) -> None:
+        self._folders = folders
+        self._broker = broker
+        self._collector = collector
+        self._session = session
+        self._counts = counts
+        self._clock = clock
+        self._seq = 0
+        self._open: dict[Path, _Journal] = {}
+        self._homes: dict[Path, int] = {}
+        self._skip: set[Path] = set()
+
+    async def run(self) -> None:
+        """Follow the journals for ever."""
+        looked, is_past = float("-inf"), True
+        try:
+            while True:
+                began = self._clock.monotonic()
+                if began - looked >= _FOLDERS_S:
+                    looked = began
+                    await self._find_homes()
+                self._find_journals(is_past=is_past)
+                is_past = False
+                for journal in list(self._open.values()):
+                    await self._follow(journal)
+                await self._clock.sleep(max(0.0, _GATHER_S - (self._clock.monotonic() - began)))
+        finally:
+            for journal in self._open.values():
+                journal.close()
+            self._open.clear()
+
+    async def _find_homes(self) -> None:
+        """The folders that may hold journals."""
+        seen = await asyncio.to_thread(self._folders.look)
+        homes = {path.parent for path in seen.journals} | {folder for folder in self._homes if folder.is_dir()}
+        self._homes = {home: self._homes.get(home, 0) for home in homes}
+
+    def _find_journals(self, *, is_past: bool) -> None:
+        """Open what is new in these folders. A folder is listed when its time of change is another than when it was listed."""
+        for home in self._homes:
+            try:
+                changed = home.stat().st_mtime_ns
+            except OSError:
+                continue
+            if changed == self._homes[home]:
+                continue
+            self._homes[home] = 0 if abs(self._clock.time_ns() - changed) < 1_000_000_000 else changed
+            for path in sorted(home.iterdir()):
+                if path in self._open or path in self._skip or parse_journal_name(path.name) is None:
+                    continue
+                try:
+                    self._open[path] = _Journal(path, is_past=is_past)
+                except (ArchiveError, OSError):  # sealed this moment, or no file at all
+                    self._skip.add(path)
+            self._skip = {path for path in self._skip if path.parent != home or path.exists()}
+
+    async def _follow(self, journal: _Journal) -> None:
+        while True:
+            data = journal.grown()
+            for piece in journal.take(data, self._most(journal)):
+                if not journal.is_past:
+                    await self._send(journal, piece)
+            if len(data) < _READ_BYTES:
+                journal.is_past = False
+                break
+            await asyncio.sleep(0)
+        if not data and not journal.path.exists():
+            journal.close()
+            del self._open[journal.path]
+
+    def _most(self, journal: _Journal) -> int:
+        try:
+            return max(1, part_bytes(self._broker.max_payload) - len(journal.head))
+        except ValueError:
+            return 1 << 20
+
+    async def _send(self, journal: _Journal, piece: _Piece) -> None:
+        self._seq += 1
+        name = self._folders.name_of(journal.path)
+        assert name is not None, "it was found below the data root"
+        head = LiveHead(
+            collector=self._collector,
+            session=self._session,
+            seq=self._seq,
+            journal=name,
+            sent_ns=self._clock.time_ns(),
+            legs=piece.legs,
+        )
+        payload = piece.data if piece.legs is None else journal.head + piece.data
+        if await self._broker.tell(live_subject(self._collector), live_headers(head), payload):
+            self._counts.live_messages += 1
+            self._counts.live_bytes += len(payload)
+            self._counts.live_chunks += piece.chunks
+        else:
+            self._counts.live_lost += 1
+
+
+def _descriptor(path: Path) -> int:
+    with open_regular(path) as file:
+        return os.dup(file.fileno())
