@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from hoga.core.errors import HogaError
-from hoga.relay.broker import Broker, BrokerFault, BrokerRefused, Received, address_of, url_fault
-from hoga.relay.subjects import LIVE, MESSAGE_ID, SEGMENTS
+from hoga.relay.broker import Broker, BrokerFault, BrokerRefused, Received, address_of
+from hoga.relay.subjects import LIVE, MESSAGE_ID, SEGMENTS, url_fault
 from tests.nats_server import NatsServer, nats_server
 from tests.waiting import eventually
 

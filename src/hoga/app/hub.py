@@ -155,7 +155,8 @@ async def local_manager(hub: LocalHub, config: Config | None = None) -> GlobalWe
 
 async def live_manager(nats: str, config: Config | None = None, *, name: str = "hoga") -> GlobalWebSocketManager:
     """A started manager over the collectors that send to a NATS. Raises NoHub, ArgumentError, MissingLibrary."""
-    from hoga.relay.broker import BrokerFault, address_of, url_fault  # only who asks for it needs it
+    from hoga.relay.broker import BrokerFault, address_of  # only who asks for it needs it
+    from hoga.relay.subjects import url_fault
     from hoga.relay.wire import LiveHub
 
     why = url_fault(nats) if isinstance(nats, str) else "expected nats://HOST:PORT"
