@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import time
 from pathlib import Path
 
@@ -55,8 +56,7 @@ def test_the_front_page_is_walked_from_its_first_line_on(fresh: Fresh) -> None:
         if "--start" in now:  # of the two minutes around now
             start, end = (time.strftime("%Y-%m-%dT%H:%M", time.gmtime(time.time() + shift)) for shift in (-180, 60))
             now = re.sub(r"--start \S+ --end \S+", f"--start {start} --end {end}", now)
-        if now.startswith("hoga cat"):
-            now = now.replace("hoga cat", "hoga cat demo-data" if "demo-data" not in now else "hoga cat")
+        now = now.replace("hoga cat binance:BTCUSDT", "hoga cat binance:BTCUSDT --data demo-data")
         assert fresh.must("bash", "-c", now.replace("2026-11-20", today)).strip(), now
     assert (fresh.here / "demo-data" / "binance").is_dir()
 
@@ -82,7 +82,7 @@ def test_an_extra_that_is_not_installed_is_one_line(fresh: Fresh) -> None:
 
 @pytest.mark.parametrize("extra", [*USERS, ",".join(USERS)])
 def test_every_extra_alone_and_all_together(extra: str, wheel: Path, tmp_path: Path) -> None:
-    fresh = make_fresh(f"{'.'.join(map(str, __import__('sys').version_info[:2]))}", tmp_path, f"{wheel}[{extra}]")
+    fresh = make_fresh("{}.{}".format(*sys.version_info), tmp_path, f"{wheel}[{extra}]")
     for name in extra.split(","):
         fresh.must("python", "-c", USES[name])
     fresh.must("python", "-c", "import hoga; [getattr(hoga, name) for name in hoga.__all__]")
