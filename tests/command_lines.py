@@ -21,7 +21,7 @@ with contextlib.suppress(ImportError):
     import_module("typer._adapters")  # before a test imports Qt, whose hooks trip over what it imports
 
 _STARTS = re.compile(r"(?:^|(?<=[\s;&|(]))(?:\S*/)?hoga(?=\s)")
-_ENDS = re.compile(r"\s#|\s\||\s&|;|\s\d?>|$")
+_ENDS = re.compile(r"\s\||\s&|;|\s\d?>|$")
 _PLACEHOLDER = re.compile(r"…|\.\.\.|<[^>]*>|\[[^\]]*\]")
 _METAVARIABLE = re.compile(r"[A-Z]+(?:_[A-Z]+)*")
 
@@ -51,6 +51,7 @@ def shell_lines(text: str) -> Iterator[str]:
 def in_blocks(text: str) -> Iterator[list[str]]:
     """The words behind each `hoga` of the blocks for a shell; a line that begins with it shows a command, whatever follows."""
     for line in shell_lines(text):
+        line = line.partition(" #")[0]
         for start in _STARTS.finditer(line):
             rest = line[start.end() :]
             words = _split(rest[: _ENDS.search(rest).start()])  # type: ignore[union-attr]  # it finds the end at least

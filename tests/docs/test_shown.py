@@ -14,6 +14,7 @@ import pytest
 
 import hoga
 from hoga.app.config import load_config
+from hoga.app.config.classic import ALIASES, RETIRED
 from hoga.app.config.keys import BY_NAME
 from hoga.app.config.parse import parse_environment
 from hoga.core.errors import ConfigError
@@ -77,7 +78,7 @@ def test_a_setting_that_is_shown_is_taken(page: Path) -> None:
         value = re.split(r"\s#", value)[0].strip("`\"'")
         if key == "KEY":
             continue
-        assert key.rpartition(".")[2] in BY_NAME, setting
+        assert key.rpartition(".")[2] in BY_NAME.keys() | ALIASES.keys() | set(RETIRED), setting
         if not PLACEHOLDER.search(value):
             try:
                 load_config(None, overrides=[f"{key}={value}"], environ={}, data_dir=Path("/data"))
