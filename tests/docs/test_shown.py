@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +17,11 @@ import hoga
 from hoga.app.config import load_config
 from hoga.app.config.classic import ALIASES, RETIRED
 from hoga.app.config.keys import BY_NAME
-from hoga.app.config.parse import parse_environment
+from hoga.app.config.parse import parse_environment, parse_file
 from hoga.core.errors import ConfigError
 from hoga.dashboard.prometheus import METRICS
 from hoga.relay.subjects import LIVE, SEGMENTS
-from hoga.venues.endpoints import VENUE_DEFAULTS
+from hoga.venues.endpoints import CLASSIC_VENUE, VENUE_DEFAULTS
 from tests.command_lines import in_blocks, in_sentences, mistake_in
 from tests.every import every
 
@@ -84,6 +85,19 @@ def test_a_setting_that_is_shown_is_taken(page: Path) -> None:
                 load_config(None, overrides=[f"{key}={value}"], environ={}, data_dir=Path("/data"))
             except ConfigError as fault:
                 raise AssertionError(f"{setting}: {fault}") from None
+
+
+@every(NOW)
+def test_every_block_is_of_a_kind_that_is_held_to_something(page: Path) -> None:
+    """`sh` and `python` above and below; JSON is JSON, a configuration is one; pictures are drawn by whoever shows them."""
+    for kind, block in re.findall(r"^```(\w*)\n(.*?)^```", text(page), re.DOTALL | re.MULTILINE):
+        assert kind in ("sh", "python", "json", "ini", "mermaid", ""), kind
+        if kind == "json":
+            for line in block.splitlines():
+                json.loads(line)
+        elif kind == "ini":
+            read = parse_file(block, where=page.name, venues=VENUE_DEFAULTS, classic_venue=CLASSIC_VENUE)
+            assert not [str(mistake) for mistake in read.mistakes]
 
 
 GENERIC = ("HOGA_KEY", "HOGA_VENUE__")
