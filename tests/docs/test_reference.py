@@ -12,14 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import hoga
 from hoga import simulator
 from hoga.hub import compat
 from tests.every import every
-
-pytest.importorskip("pdoc", reason="a development tool")
 
 PUBLIC = {f"hoga.{name}": getattr(hoga, name) for name in hoga.__all__ if not name.startswith("__")}
 
