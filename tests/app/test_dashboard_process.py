@@ -67,8 +67,8 @@ async def test_one_whose_port_is_taken_has_no_address(child: Child) -> None:
 async def test_one_that_is_slow_to_start_is_not_killed_for_it(child: Child, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ended and begun again every few seconds, it would never come up on a busy machine."""
     ended: list[object] = []
-    monkeypatch.setattr("hoga.app.dashboard_process._end", ended.append)
-    monkeypatch.setattr("hoga.app.dashboard_process._spawn", lambda told: _Alive())
+    monkeypatch.setattr("hoga.app.dashboard_process.end", ended.append)
+    monkeypatch.setattr("hoga.app.dashboard_process.spawn", lambda module, told: _Alive())
     timeout = child.dashboard._program.dashboard_restart_timeout
     child.dashboard._spawned_at = monotonic() - timeout - 1.0
     await child.dashboard._check()

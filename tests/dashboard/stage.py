@@ -30,6 +30,7 @@ from hoga.dashboard.snapshot import (
     Meta,
     PageState,
     ProcessRow,
+    RelayRow,
     Rows,
     RunState,
     Snapshot,
@@ -132,6 +133,14 @@ def make_process(**changes: Any) -> ProcessRow:
         "publish_interval_s": 0.1, "memory_percent": 40.0, "memory_short": False, "dashboard_restarts": 0,
     }  # fmt: skip
     return ProcessRow(**{**values, **changes})
+
+
+def make_relay(**changes: Any) -> RelayRow:
+    values: dict[str, Any] = {
+        "collector": "tokyo", "trouble": None, "away_s": 0.0, "behind_s": 0.0, "waiting": 0, "files": 7, "sent_bytes": 9_000_000, "days": 1,
+        "damaged": 0, "newest_damaged": None, "live_messages": 5, "live_lost": 2, "outages": 3, "restarts": 4,
+    }  # fmt: skip
+    return RelayRow(**{**values, **changes})
 
 
 def make_hub(**changes: Any) -> HubRow:
@@ -426,6 +435,7 @@ __all__ = [
     "book_frame",
     "make_hub",
     "make_meta",
+    "make_relay",
     "make_snapshot",
     "make_trader",
     "make_venue",

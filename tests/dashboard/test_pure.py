@@ -37,7 +37,7 @@ from hoga.trading.rungs import Cause
 from hoga.venues.registry import VENUES
 from hoga.venues.spec import VenueSpec
 from hoga.venues.upbit import UPBIT
-from tests.dashboard.stage import STARTED_NS, book_frame, make_hub, make_meta, make_snapshot, make_trader, make_venue
+from tests.dashboard.stage import STARTED_NS, book_frame, make_hub, make_meta, make_relay, make_snapshot, make_trader, make_venue
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 STATIC = ROOT / "src" / "hoga" / "dashboard" / "static"
@@ -182,7 +182,7 @@ def test_a_crowd_is_refused() -> None:
 
 def facts() -> Facts:
     venue = make_venue(lost={"backpressure": 3}, gaps={"disconnect": 1})
-    snapshot = msgspec.structs.replace(make_snapshot(make_meta(2)), venues=[venue], hub=make_hub())
+    snapshot = msgspec.structs.replace(make_snapshot(make_meta(2)), venues=[venue], hub=make_hub(), relay=make_relay())
     hardware = HardwareMonitor(cpu_span_s=0.01).look(collector=None, folder="/", reserve_bytes=0)
     health = {"binance-1": ConnectionHealth(10.0, 0, 90)}
     return Facts(snapshot, Verdict(RunHealth.RECORDING, []), 0.1, hardware, [0, 0, 8, 0], health, 1, make_trader(Path("/nowhere")), 0.2)

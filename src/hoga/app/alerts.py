@@ -1,7 +1,7 @@
-"""app.alerts: what a run's snapshots say of incidents, disk, clock and repeated frames, told to the hub's alerts: to the log, and to
+"""app.alerts: what a run's snapshots say of incidents, disk, clock, relay and repeated frames, told to the hub's alerts: to the log, and to
 whoever listens to `on_alert`.
 
-It looks at one snapshot a second, and judges nothing itself: what is wrong with disk and clock are the findings of
+It looks at one snapshot a second, and judges nothing itself: what is wrong with disk, clock and relay are the findings of
 `dashboard.judge`, which the page shows too. An incident is told when it is whole, or has lasted for some seconds: a cut of sixty
 streams is told once, as one.
 """
@@ -16,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from hoga.core.ledger import Reason
-from hoga.dashboard.judge import Finding, clock_finding, disk_finding
+from hoga.dashboard.judge import Finding, clock_finding, disk_finding, relay_finding
 from hoga.dashboard.snapshot import Happened, Snapshot, VenueRow
 from hoga.hub.alerts import AlertKind, Arg, worded
 from hoga.hub.manager import GlobalWebSocketManager
@@ -28,7 +28,14 @@ __all__ = ["ALERT_CODES", "AlertWatch"]
 
 _log = get_log("hub")
 
-ALERT_CODES = {"disk-full": "disk-full", "writer": "writer", "clock": "clock", "skewed": "skewed-alone", "skewed-venue": "skewed"}
+ALERT_CODES = {
+    "disk-full": "disk-full",
+    "writer": "writer",
+    "clock": "clock",
+    "skewed": "skewed-alone",
+    "skewed-venue": "skewed",
+    "relay-away": "relay-away",
+}
 """The judge's findings that are alerts, and the codes of the alerts."""
 
 _LOOK_S = 1.0
@@ -76,6 +83,8 @@ class AlertWatch:
             self._find(AlertKind.DISK, venue.home, disk_finding(venue, snapshot.meta.disk_reserve_bytes))
             self._find(AlertKind.CLOCK, venue.venue, clock_finding(venue))
             self._repeated(venue, now)
+        if snapshot.relay is not None:
+            self._find(AlertKind.RELAY, snapshot.relay.collector, relay_finding(snapshot.relay))
 
     def _find(self, kind: AlertKind, subject: str, finding: Finding | None) -> None:
         self._observe(kind, subject, None if finding is None else ALERT_CODES[finding.code], {} if finding is None else finding.args)

@@ -11,12 +11,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import subprocess
-import sys
 from pathlib import Path
 from time import monotonic, monotonic_ns
 
 import msgspec
 
+from hoga.app.child import ask_to_end, end, spawn
 from hoga.app.config import ProgramConfig
 from hoga.app.config.rooms import dashboard_config
 from hoga.app.figures import Figures
@@ -34,7 +34,6 @@ _log = get_log("dashboard")
 
 _STEADY_S = 60.0
 _READY_S = 15.0
-_END_S = 0.4
 
 
 class DashboardProcess:
@@ -110,7 +109,7 @@ class DashboardProcess:
         if self._task is not None:
             self._task.cancel()
         if self._process is not None:
-            _ask_to_end(self._process)
+            ask_to_end(self._process)
 
     async def stop(self) -> None:
         """End the dashboard's process and the page."""
@@ -123,7 +122,7 @@ class DashboardProcess:
         self._requests.close()
         process, self._process = self._process, None
         if process is not None:
-            await asyncio.to_thread(_end, process)
+            await asyncio.to_thread(end, process)
         self._status_page.close()
         with contextlib.suppress(OSError):  # one that had to be killed leaves it behind
             self._status_page.path.unlink()
@@ -132,7 +131,7 @@ class DashboardProcess:
 
     async def _spawn(self) -> None:
         try:
-            self._process = await asyncio.to_thread(_spawn, msgspec.json.encode(self._config))
+            self._process = await asyncio.to_thread(spawn, "hoga.dashboard", msgspec.json.encode(self._config))
         except OSError as fault:
             _log.error("cannot start the dashboard", why=str(fault))
         self._spawned_at = monotonic()
@@ -154,7 +153,7 @@ class DashboardProcess:
                     self._pauses.clear()
                 return
             _log.warning("dashboard gives no sign of life, ending it", quiet_s=round(quiet_s, 1))
-            await asyncio.to_thread(_end, process)
+            await asyncio.to_thread(end, process)
         pause = self._pauses.next_s()
         status = process.returncode if process is not None else None
         _log.warning("dashboard ended, starting it again", status=status, in_s=pause)
@@ -180,31 +179,3 @@ class DashboardProcess:
             _log.warning("dashboard does not serve", why=trouble, hint="it tries again; DASHBOARD_PORT_NUMBER sets another port")
         elif status is not None:
             _log.info("dashboard serves", url=status.url.partition("?")[0])
-
-
-def _spawn(told: bytes) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "hoga.dashboard"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
-    assert process.stdin is not None, "it is a pipe"
-    with contextlib.suppress(OSError):  # it died at once: the next look sees that
-        process.stdin.write(told + b"\n")
-        process.stdin.flush()
-    return process
-
-
-def _ask_to_end(process: subprocess.Popen[bytes]) -> None:
-    """Close its input, which ends it, and say so."""
-    with contextlib.suppress(OSError):
-        if process.stdin is not None:
-            process.stdin.close()
-    process.terminate()
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """The same, and by force where it does not end."""
-    _ask_to_end(process)
-    try:
-        process.wait(_END_S)
-    except (subprocess.TimeoutExpired, OSError):  # the second where the clock is a pretended one, and sleeping fails
-        process.kill()
-        process.wait()

@@ -32,6 +32,7 @@ from hoga.dashboard.snapshot import (
     Logs,
     Meta,
     ProcessRow,
+    RelayRow,
     Rows,
     RunState,
     Snapshot,
@@ -71,6 +72,7 @@ class _Slow(NamedTuple):
     venues: list[VenueRow]
     process: ProcessRow
     hub: HubRow | None
+    relay: RelayRow | None
 
 
 class Figures:
@@ -78,7 +80,7 @@ class Figures:
 
     Each of `on_snapshot` is given every snapshot; a fault of one is logged and keeps nothing from the others. `wanted_books` names
     the books and trades (`venue:stream`) whose newest frames are to be there too; `restarts` counts how often the dashboard was started
-    again.
+    again; `relay` says how the relay beside the run does.
     """
 
     def __init__(
@@ -121,6 +123,7 @@ class Figures:
         self.on_snapshot: list[Callable[[Snapshot], object]] = []
         self.wanted_books: Callable[[], list[str]] = list
         self.restarts: Callable[[], int] = lambda: 0
+        self.relay: Callable[[], RelayRow | None] = lambda: None
         self._slow = self._look_slowly()
 
     @property
@@ -284,7 +287,7 @@ class Figures:
             dashboard_restarts=self.restarts(),
         )
         venues = [_venue_row(venue, self._gap_log) for venue in self._venues]
-        return _Slow(connections, venues, process, None if self._hub is None else hub_row(self._hub))
+        return _Slow(connections, venues, process, None if self._hub is None else hub_row(self._hub), self.relay())
 
     # -- what it is about -----------------------------------------------------------------------------------------------
 

@@ -10,12 +10,14 @@ from functools import partial
 import msgspec
 
 from hoga.app.config import Config
+from hoga.app.config.rooms import relay_config
 from hoga.app.dashboard_process import DashboardProcess
 from hoga.app.digests import Digests
 from hoga.app.figures import Figures, LogTail
 from hoga.app.gap_log import GapLog
 from hoga.app.hub_service import HubService
 from hoga.app.memory_guard import MemoryGuard
+from hoga.app.relay_process import RelayProcess
 from hoga.app.stream_plan import named
 from hoga.app.symbols import look_up_symbols
 from hoga.app.venue_run import VenueRun, VenueStatus
@@ -156,11 +158,13 @@ async def run_until_stopped(
     log_tail: LogTail | None = None,
     on_ready: Callable[[Run, ShutdownManager, DashboardProcess, str | None], None] = lambda run, shutdown, dashboard, url: None,
 ) -> RunEnd:
-    """Record until a signal, or for `seconds`, with the dashboard beside it.
+    """Record until a signal, or for `seconds`, with the dashboard beside it, and the relay where NATS_URL is set.
 
     `label` goes before every connection's name; where there is one, the dashboard says that the data is simulated.
     `on_ready(run, shutdown, dashboard, url)` is called once everything is up; `url` is the dashboard's, None when there is none.
+    Raises ConfigError where NATS_URL is set and COLLECTOR is not.
     """
+    relay = RelayProcess(relay_config(config, logs)) if config.program.nats_url else None
     pool = WorkerPool(workers=default_workers(config.program.max_workers), logs=logs, patient_s=_PATIENT_S)
     async with ShutdownManager(deadline_s=_STOP_S, on_force=pool.kill) as shutdown:
         shutdown.add(Phase.RESOURCES, "workers", partial(pool.close, patience_s=_POOL_S), may_be_left=True)
@@ -176,6 +180,11 @@ async def run_until_stopped(
         await run.start(shutdown)
         pool.warm("hoga.archive.keep.seal")  # a minute's end, and a stop in its first second, need not wait for it
         dashboard.publish(run.figures)
+        if relay is not None:
+            shutdown.add(Phase.SEAL, "relay asked to end", relay.leave)
+            shutdown.add(Phase.RESOURCES, "relay", relay.stop)
+            run.figures.relay = relay.row
+            await relay.start()
         watchdog = Watchdog()
         teller = asyncio.create_task(_tell(run, watchdog), name="status")
         shutdown.own_task(teller)

@@ -19,7 +19,7 @@ from enum import StrEnum
 import msgspec
 
 from hoga.core.times import SECOND_NS
-from hoga.dashboard.snapshot import Hardware, PageState, RunState, Snapshot, StreamFlag, VenueRow
+from hoga.dashboard.snapshot import Hardware, PageState, RelayRow, RunState, Snapshot, StreamFlag, VenueRow
 from hoga.hub.states import UP
 from hoga.quality.health import DiskRoom, disk_room, is_clock_off
 from hoga.quality.limits import (
@@ -28,11 +28,12 @@ from hoga.quality.limits import (
     LINK_START_S,
     QUEUE_RECORDS,
     QUEUE_STREAM_RECORDS,
+    RELAY_AWAY_S,
     SEAL_WAITING,
     SEAL_WAITING_A_LANE,
 )
 
-__all__ = ["CODES", "Finding", "RunHealth", "Verdict", "clock_finding", "disk_finding", "judge", "sentence"]
+__all__ = ["CODES", "Finding", "RunHealth", "Verdict", "clock_finding", "disk_finding", "judge", "relay_finding", "sentence"]
 
 _NAMES = 3
 # Plain integers: an `&` of two IntFlags costs half a microsecond, and there is one for every stream, ten times a second.
@@ -72,6 +73,9 @@ CODES: dict[str, str] = {
     "off by {offset} ms only (by {source})",
     "memory": "Memory is short: {percent} % in use, {limit} % desired at most",
     "sealing": "{waiting} minutes wait to be sealed ({venue})",
+    "relay-away": "What {collector} records has not reached NATS for {seconds} s ({why}). "
+    "Nothing is lost: {waiting} ledgers and days wait on disk",
+    "relay-damaged": "{count} files are not as they were sealed and are not sent to NATS, the newest {file}",
 }
 """Every reason's code, and its English sentence."""
 
@@ -143,6 +147,7 @@ def judge(
         *_streams(snapshot, quiet_s, quiet),
         *_latency(snapshot),
         *_machine(snapshot, hardware),
+        *_relay(snapshot),
     ]
     reasons.sort(key=lambda reason: reason.level != "bad")
     mute = {at for name in quiet for at in snapshot.meta.members[name]}
@@ -173,6 +178,22 @@ def clock_finding(venue: VenueRow) -> Finding | None:
     if skew is None:
         return None
     return Finding("skewed" if offset is None else "skewed-venue", "warn", {**args, "median": round(skew)})
+
+
+def relay_finding(relay: RelayRow | None) -> Finding | None:
+    """What keeps what is recorded from NATS, None when nothing has for long enough to speak of."""
+    if relay is None or relay.trouble is None or relay.away_s < RELAY_AWAY_S:
+        return None
+    args: dict[str, str | int | float] = {"collector": relay.collector, "why": relay.trouble}
+    return Finding("relay-away", "warn", {**args, "seconds": round(relay.away_s), "waiting": relay.waiting})
+
+
+def _relay(snapshot: Snapshot) -> list[Finding]:
+    relay, away = snapshot.relay, relay_finding(snapshot.relay)
+    reasons = [away] if away is not None else []
+    if relay is not None and relay.damaged:
+        reasons.append(Finding("relay-damaged", "warn", {"count": relay.damaged, "file": relay.newest_damaged or ""}))
+    return reasons
 
 
 def _quiet_connections(snapshot: Snapshot, quiet_s: list[float]) -> dict[str, float]:

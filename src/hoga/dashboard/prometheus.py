@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from hoga.core.ledger import COUNTED, Reason
 from hoga.core.trading import Rung
 from hoga.dashboard.judge import Verdict
-from hoga.dashboard.snapshot import Hardware, HubRow, Snapshot
+from hoga.dashboard.snapshot import Hardware, HubRow, RelayRow, Snapshot
 from hoga.dashboard.trader import TraderState
 from hoga.dashboard.watch import ConnectionHealth
 from hoga.hub.states import UP
@@ -114,6 +114,17 @@ METRICS: dict[str, str] = {
     "hoga_trader_memory_growth_bytes_per_hour": "Growth of the trader's memory, by span",
     "hoga_trader_bar_broken": "1 while a measured figure is beyond its bar",
     "hoga_trader_publish_seconds": "What one page of the trader costs it",
+    "hoga_relay_up": "1 while NATS takes what is recorded",
+    "hoga_relay_behind_seconds": "For how long something that is sealed has not been sent",
+    "hoga_relay_waiting": "Ledgers and days with something that was not sent",
+    "hoga_relay_files_total": "Files that NATS acknowledged, of the relay's process as it is now",
+    "hoga_relay_sent_bytes_total": "Bytes of these files and of ledger lines",
+    "hoga_relay_archives_total": "Closed days that were sent as a whole",
+    "hoga_relay_damaged_files": "Files that are not as they were sealed, and were not sent",
+    "hoga_relay_live_messages_total": "Live messages sent",
+    "hoga_relay_live_lost_total": "Live messages that NATS did not take",
+    "hoga_relay_outages_total": "Times that NATS went away",
+    "hoga_relay_restarts_total": "Times that the relay was started again",
     "hoga_dashboard_viewers": "Viewers of the dashboard",
     "hoga_dashboard_restarts_total": "Times that the dashboard was started again",
 }
@@ -173,6 +184,27 @@ class _Collector(Collector):
             yield from _connections(snapshot, facts.health)
             if snapshot.hub is not None:
                 yield from _hub(snapshot.hub)
+            if snapshot.relay is not None:
+                yield from _relay(snapshot.relay)
+
+
+def _relay(relay: RelayRow) -> Iterator[Metric]:
+    yield _gauge("hoga_relay_up", float(relay.trouble is None))
+    yield _gauge("hoga_relay_behind_seconds", relay.behind_s)
+    yield _gauge("hoga_relay_waiting", float(relay.waiting))
+    yield _gauge("hoga_relay_damaged_files", float(relay.damaged))
+    for name, value in (
+        ("hoga_relay_files_total", relay.files),
+        ("hoga_relay_sent_bytes_total", relay.sent_bytes),
+        ("hoga_relay_archives_total", relay.days),
+        ("hoga_relay_live_messages_total", relay.live_messages),
+        ("hoga_relay_live_lost_total", relay.live_lost),
+        ("hoga_relay_outages_total", relay.outages),
+        ("hoga_relay_restarts_total", relay.restarts),
+    ):
+        family = _counter(name, [])
+        family.add_metric([], value)
+        yield family
 
 
 def _gone(verdict: Verdict) -> bool:

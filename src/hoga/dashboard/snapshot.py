@@ -29,6 +29,7 @@ __all__ = [
     "Meta",
     "PageState",
     "ProcessRow",
+    "RelayRow",
     "Rows",
     "RunState",
     "Snapshot",
@@ -288,8 +289,31 @@ class HubRow(msgspec.Struct, frozen=True, kw_only=True):
     connections: list[HubConnectionRow]
 
 
+class RelayRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The relay beside the run, which sends what is recorded to NATS. `trouble`: why NATS does not have it, None while it does;
+    `away_s`: for how long. `behind_s`: for how long something sealed has not been sent; `waiting`: ledgers and days with something unsent.
+    `damaged`: files that are not as they were sealed, and were not sent; `newest_damaged`: one of them. `restarts`: of its process.
+    The other counts are of the process as it is now."""
+
+    collector: str
+    trouble: str | None
+    away_s: float
+    behind_s: float
+    waiting: int
+    files: int
+    sent_bytes: int
+    days: int
+    damaged: int
+    newest_damaged: str | None
+    live_messages: int
+    live_lost: int
+    outages: int
+    restarts: int
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """All of a run at one moment. What has not changed since the snapshot before is the same object. `hub`: None where none runs."""
+    """All of a run at one moment. What has not changed since the snapshot before is the same object. `hub`, `relay`: None where
+    none runs."""
 
     now_ns: int
     state: RunState
@@ -304,6 +328,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     logs: Logs
     books: list[BookFrame]
     hub: HubRow | None = None
+    relay: RelayRow | None = None
     happened: Happened = Happened()
     trades: list[TradeFrames] = []
 

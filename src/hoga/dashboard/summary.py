@@ -194,6 +194,7 @@ def _facts(told: Summary, snapshot: Snapshot, model: PageModel) -> list[str]:
         *(f"incident {each}" for each in told.going_on[:_HAPPENED]),
         *(f"incident {each}" for each in told.happened),
         *_machine_facts(model.hardware),
+        *_relay_facts(snapshot),
         *_trader_facts(told.trader),
     ]
 
@@ -231,6 +232,17 @@ def _machine_facts(hardware: Hardware | None) -> list[str]:
     free = "–" if hardware.disk_free is None else f"{hardware.disk_free / 1e9:,.1f} GB"
     lasts = f" (for {hardware.reserve_in_s / _DAY_S:,.0f} days at hoga's own pace)" if hardware.reserve_in_s is not None else ""
     return [f"cpu {hardware.cpu_percent:.0f} %   memory {hardware.memory_percent:.0f} %   disk free {free}{lasts}"]
+
+
+def _relay_facts(snapshot: Snapshot) -> list[str]:
+    relay = snapshot.relay
+    if relay is None:
+        return []
+    state = "everything sealed is sent" if not relay.waiting else f"{relay.waiting} wait, {relay.behind_s:,.0f} s behind"
+    if relay.trouble is not None:
+        state = f"{relay.trouble}; {relay.waiting} wait"
+    lost = f"   {relay.live_lost:,} live messages lost" if relay.live_lost else ""
+    return [f"relay {relay.collector}: {state}   {relay.files:,} files, {relay.sent_bytes / 1e6:,.1f} MB{lost}"]
 
 
 def _going_on(row: dict[str, Any], snapshot: Snapshot) -> str:

@@ -27,6 +27,7 @@ class AlertKind(StrEnum):
     DUPLICATES = "duplicates"
     LADDER = "ladder"
     EXIT = "exit"
+    RELAY = "relay"
 
 
 SENTENCES: dict[str, str] = {
@@ -41,6 +42,7 @@ SENTENCES: dict[str, str] = {
     "skewed-alone": "latencies of {venue} come out as {median} ms, the clocks differ: nobody could tell how far this machine's is off",
     "duplicates": "{count} frames came twice within a minute on one connection, byte for byte; they are kept aside",
     "jumps": "ids began anew in {count} streams within a minute: the venue was restarted or reset; everything is recorded",
+    "relay-away": "what is recorded does not reach NATS ({why}); nothing is lost, it is sent when NATS is back",
 }
 """What an alert's code says; `what` is an incident (`quality.incidents.describe`), which a page words from its own figures."""
 

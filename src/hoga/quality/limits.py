@@ -55,6 +55,11 @@ SERVED_WITHIN_S = 8.0
 REPEATED_FRAMES, REPEATED_WITHIN_S = 10, 60.0
 """So many repeated frames within this time may be chance: a venue that sends a snapshot again."""
 
+# -- the relay -----------------------------------------------------------------------------------------------------------
+
+RELAY_AWAY_S = 10.0
+"""NATS may be without what is recorded for so long before anybody is told."""
+
 # -- silence -------------------------------------------------------------------------------------------------------------
 
 

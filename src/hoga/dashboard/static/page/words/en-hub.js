@@ -3,7 +3,7 @@ export default {
   missed: "Missed", "hk-public": "public", "hk-private": "private",
   al: {
     "connection-lost": "Connection lost", "error-rate": "Many bad frames", gap: "Incident", disk: "Disk", clock: "Clock", duplicates: "Repeated frames", ladder: "The trader's ladder",
-    exit: "Emergency exit",
+    exit: "Emergency exit", relay: "Relay",
   },
   at: {
     lost: "the connection is {state}", "bad-frames": "{percent} % of its frames cannot be used", incident: "1 incident: {what}", incidents: "{count} incidents, the newest: {what}",
@@ -13,6 +13,7 @@ export default {
     "skewed-alone": "latencies of {venue} come out as {median} ms, the clocks differ: nobody could tell how far this machine's is off",
     duplicates: "{count} frames came twice within a minute on one connection, byte for byte; they are kept aside",
     jumps: "ids began anew in {count} streams within a minute: the venue was restarted or reset; everything is recorded",
+    "relay-away": "what is recorded does not reach NATS ({why}); nothing is lost, it is sent when NATS is back",
   },
   i: {
     disconnect: "{who} was cut for {span}", "latency-gate": "the latency gate was closed for {span}", backpressure: "the disk was slower than the market for {span}",
