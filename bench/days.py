@@ -42,7 +42,7 @@ from hoga.core.times import MINUTE_NS, day_of, day_start_ns, minute_floor_ns, mi
 from hoga.runtime.allocator import keep_freed_memory
 from hoga.venues.registry import VENUES
 
-__all__ = ["MergePlan", "Merged", "SealPlan", "Sealed", "make_day", "measure_merge", "measure_seal"]
+__all__ = ["MergePlan", "Merged", "SealPlan", "Sealed", "make_day", "measure_merge", "measure_seal", "minute_header", "renumbered"]
 
 _SPEC = VENUES["binance"]
 _BATCH = 256
@@ -120,21 +120,9 @@ def measure_seal(plan: SealPlan) -> Sealed:
 
 def _write_journal(plan: SealPlan, folder: Path) -> Path:
     built = data_frames(load_books(Path(plan.capture)) if plan.capture else walk_books(2_000), plan.symbols, min(plan.per_symbol, 60))
-    streams = [_SPEC.parse_stream(symbol, RECORDED) for symbol in symbol_names(plan.symbols)]
     start = minute_floor_ns(time_ns())
-    header = JournalHeader(
-        venue=_SPEC.name,
-        session="1",
-        number=1,
-        lane=0,
-        from_ns=start,
-        minute_ns=start,
-        interval_min=1,
-        archive_format="zip",
-        aside_directory="../aside",
-        streams=[StreamEntry(stream=stream, directory="../orderbook") for stream in streams],
-        hoga="bench",
-    )
+    header = minute_header(symbol_names(plan.symbols), start)
+    streams = header.streams
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / journal_name(JournalName(0, day_of(start), minute_of(start), "1", 1))
     indices = list(range(len(streams)))
@@ -150,6 +138,24 @@ def _write_journal(plan: SealPlan, folder: Path) -> Path:
     return path
 
 
+def minute_header(symbols: list[str], start: int) -> JournalHeader:
+    """The head of a journal of these symbols' books that begins at `start`."""
+    streams = [_SPEC.parse_stream(symbol, RECORDED) for symbol in symbols]
+    return JournalHeader(
+        venue=_SPEC.name,
+        session="1",
+        number=1,
+        lane=0,
+        from_ns=start,
+        minute_ns=minute_floor_ns(start),
+        interval_min=1,
+        archive_format="zip",
+        aside_directory="../aside",
+        streams=[StreamEntry(stream=stream, directory="../orderbook") for stream in streams],
+        hoga="bench",
+    )
+
+
 def _records(built: dict[str, list[bytes]], per_symbol: int, start: int) -> Iterator[tuple[int, int, bytes]]:
     """(receipt, tag, frame), spread over the minute, ids rising."""
     columns = list(built.values())
@@ -159,10 +165,10 @@ def _records(built: dict[str, list[bytes]], per_symbol: int, start: int) -> Iter
         lap, at = divmod(row, len(columns[0]))
         for index, column in enumerate(columns):
             number += 1
-            yield start + number * step, index | 1 << 16, _renumbered(column[at], lap)
+            yield start + number * step, index | 1 << 16, renumbered(column[at], lap)
 
 
-def _renumbered(frame: bytes, lap: int) -> bytes:
+def renumbered(frame: bytes, lap: int) -> bytes:
     """The frame's payload, with the id of a later lap."""
     return frame[4:].replace(b'":%d' % FIRST_LAP, b'":%d' % (FIRST_LAP + lap), 1)
 
@@ -232,7 +238,7 @@ def make_day(plan: MergePlan, day: SeriesDay, frames: list[bytes]) -> tuple[int,
             count += 1
             if count % 4 == plan.without:
                 continue
-            line = maker.line(start + (at + 1) * step + plan.late_ns, _renumbered(frames[place], lap))
+            line = maker.line(start + (at + 1) * step + plan.late_ns, renumbered(frames[place], lap))
             assert line is not None, "the load's frames are JSON"
             lines.append(line)
         entry = _seal_minute(day, start, lines)

@@ -31,6 +31,7 @@ JOBS = {
     "past-day": "bench.reading:prepare_day",
     "reader": "bench.hub:read_hub",
     "replay": "bench.replay:measure_replay",
+    "relay": "bench.relaying:measure_relay",
     "report": "bench.reports:measure_report",
     "tree": "bench.looking:measure_tree",
     "backtest": "bench.backtest:measure_past",

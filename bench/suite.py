@@ -9,6 +9,7 @@
     hub          1,000 subscriptions at 10,000 events a second, cost of routing, of the pool, of readers in other processes
     seal, merge  a minute made into segments, a day merged
     union        the archives of two collectors made one, where both have all, and where each lacks a fourth
+    relay        15,000 frames a second sent to NATS while they come, and from disk afterwards; where nats-server is installed
     past         a day as arrays, from zip, zst and Parquet; a book at an instant, batches, Parquet, events for hftbacktest
     replay       an archive replayed to one client: in its own time, how far from its time a frame comes; flat out, how many a second
     view         a seek in `hoga view`, anywhere in a day, until its answer, and until the page shows it
@@ -60,6 +61,7 @@ from bench.peers import Peer, PeerCost, find_peers, run_peer
 from bench.plans import LoadPlan, LoadReport
 from bench.program import Program, Ran, count_lines, recover
 from bench.reading import Batched, DayPlan, Loaded, Made
+from bench.relaying import RelayCosts, RelayPlan, find_server
 from bench.replay import Replayed, ReplayPlan
 from bench.reports import Reported, ReportedPlan
 from bench.switches import Switched, SwitchPlan
@@ -82,6 +84,7 @@ PARTS = (
     "seal",
     "merge",
     "union",
+    "relay",
     "past",
     "replay",
     "view",
@@ -136,6 +139,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     rates: tuple[int, ...] = (1_000, 5_000, 10_000, 15_000)
     merge_minutes: int = 1_440
     union_minutes: int = 240
+    relay_s: float = 20.0
+    relay_minutes: int = 4
     past_minutes: int = 240
     replay_minutes: int = 120
     view_minutes: int = 1_440
@@ -167,6 +172,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             rates=(1_000, 10_000),
             merge_minutes=60,
             union_minutes=8,
+            relay_s=seconds,
+            relay_minutes=1,
             past_minutes=8,
             replay_minutes=4,
             view_minutes=12,
@@ -606,6 +613,32 @@ def _union(bench: _Bench) -> list[Figure]:
     ]
 
 
+def _relay(bench: _Bench) -> list[Figure]:
+    settings, runs = bench.settings, list[RelayCosts]()
+    if find_server() is None:
+        bench.tell("relay: nats-server is not installed, left out")
+        return []
+    for number in range(max(1, settings.repeat)):
+        bench.tell(f"relay: run {number + 1}, {settings.relay_s:g} s live, then {settings.relay_minutes} minutes from disk")
+        plan = RelayPlan(
+            data=str(bench.folder / "relay"), seconds=settings.relay_s, minutes=settings.relay_minutes, capture=settings.capture
+        )
+        runs.append(run_child("relay", plan, RelayCosts, folder=bench.folder))
+    shares = [100 * (run.live_cpu + run.sealed_cpu) for run in runs]
+    rate = f"{RelayPlan(data='').per_second:,} frames/s of depth20"
+    return [
+        figure("relay.cpu", "relay: share of a core", "%", shares, note=f"{rate}: live chunks, and what is sealed of them"),
+        figure("relay.live_cpu", "relay: of that, live chunks", "%", [100 * run.live_cpu for run in runs], note=rate),
+        figure(
+            "relay.catch_up", "relay: catching up from disk", "× real time", [run.speed for run in runs], note=f"{rate}, start included"
+        ),
+        figure(
+            "relay.late_p50", "relay: receipt → live message, median", "ms", [run.late_ms[0] for run in runs], note="gathered for 25 ms"
+        ),
+        figure("relay.late_p99", "relay: receipt → live message, p99", "ms", [run.late_ms[1] for run in runs], note="gathered in 25 ms"),
+    ]
+
+
 def _replay(bench: _Bench) -> list[Figure]:
     settings = bench.settings
     runs: dict[bool, list[Replayed]] = {True: [], False: []}
@@ -1006,6 +1039,7 @@ _MEASURES: dict[str, Callable[[_Bench], list[Figure]]] = {
     "seal": _seal,
     "merge": _merge,
     "union": _union,
+    "relay": _relay,
     "past": _past,
     "replay": _replay,
     "view": _view,
