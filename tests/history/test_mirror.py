@@ -12,6 +12,7 @@ import hoga
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import merge_day
 from hoga.cli.main import main
+from hoga.history import mirror
 from tests.archive.workshop import DAY, Workshop, fill_books, fill_trades
 from tests.s3_server import Bucket, s3_server
 
@@ -156,3 +157,76 @@ def _files(root: Path) -> dict[str, bytes]:
 
 def _size(root: Path) -> int:
     return sum(map(len, _files(root).values()))
+
+
+def test_a_day_comes_back_only_whole(command: Printed, bucket: Bucket, data: Path, tmp_path: Path) -> None:
+    command("mirror", data, AT)
+    books, trades = f"hoga/{BOOKS}.zip", f"hoga/{TRADES}.zip"
+    del bucket.objects[books]
+    body, head = bucket.objects[trades]
+    flipped = bytearray(body)
+    flipped[100] ^= 1
+    bucket.objects[trades] = (bytes(flipped), {key: value for key, value in head.items() if "sha256" not in key})
+    status, _, err = command("mirror", tmp_path / "back", AT, "--restore")
+    assert status == 1
+    assert err.splitlines() == [
+        f"hoga: s3://bkt/{trades}: s3://bkt/{trades}: the bytes are not those that were sent",
+        f"hoga: s3://bkt/{books}: it is not there, and its manifest is",
+    ]
+    assert _files(tmp_path / "back") == {}
+    bucket.objects[trades] = (body, head)
+    assert command("mirror", tmp_path / "back", AT, "--restore")[0] == 1
+    assert sorted(_files(tmp_path / "back")) == [f"{TRADES}.manifest.json", f"{TRADES}.zip"]
+
+
+def test_what_is_here_under_a_name_is_left_also_where_it_is_a_link_or_a_folder(command: Printed, data: Path, tmp_path: Path) -> None:
+    command("mirror", data, AT)
+    back = tmp_path / "back"
+    (back / f"{BOOKS}.zip").mkdir(parents=True)
+    (back / f"{TRADES}.zip").parent.mkdir(parents=True)
+    (back / f"{TRADES}.zip").symlink_to(tmp_path / "nowhere")
+    status, _, err = command("mirror", back, AT, "--restore")
+    assert (status, len(err.splitlines())) == (1, 2)
+    assert (back / f"{TRADES}.zip").is_symlink()
+    assert not list(back.rglob("*.manifest.json"))
+
+
+def test_the_manifest_that_names_what_was_sent_is_the_one_that_is_sent(
+    command: Printed, bucket: Bucket, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A day that is united again while it is sent: the bucket has the one before, whole."""
+    manifest = data / f"{BOOKS}.manifest.json"
+    before, sent = manifest.read_bytes(), mirror._sent
+
+    def changed_meanwhile(path: Path, *rest: object) -> mirror.Mirrored:
+        one = sent(path, *rest)  # type: ignore[arg-type]  # as it was called
+        if path.parent == manifest.parent:
+            manifest.write_bytes(b"{}")
+        return one
+
+    monkeypatch.setattr(mirror, "_sent", changed_meanwhile)
+    command("mirror", data, AT)
+    assert bucket.objects[f"hoga/{BOOKS}.manifest.json"][0] == before
+    assert command("mirror", data, AT, "--verify")[0] == 0
+
+
+@pytest.mark.parametrize("key", ["hoga/../escaped.zip", "hoga/binance/../../../escaped.zip", "hoga/a\nb.zip"])
+def test_an_object_whose_name_leads_out_of_the_folder_is_one_line_and_nothing_is_written(
+    command: Printed, bucket: Bucket, data: Path, tmp_path: Path, key: str
+) -> None:
+    bucket.objects[key] = (b"x", {})
+    status, _, err = command("mirror", tmp_path / "one" / "two" / "back", AT, "--restore")
+    assert (status, len(err.splitlines())) == (1, 1)
+    assert not list(tmp_path.rglob("escaped*"))
+
+
+@pytest.mark.parametrize("what", [AT, "file"])
+def test_only_a_folder_of_this_machine_is_sent_or_filled(
+    command: Printed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    for more in ([], ["--restore"]):
+        status, _, err = command("mirror", what, "s3://bkt/two", *more)
+        assert (status, len(err.splitlines())) == (2, 1)
+        assert "a data folder on this machine" in err

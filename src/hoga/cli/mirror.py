@@ -40,6 +40,8 @@ def mirror(
         raise mistake("BUCKET", str(bucket), "s3://bucket/prefix")
     if verify and restore:
         raise mistake("--restore", "--verify", "one of them")
+    if is_object(data) or (data.exists() and not data.is_dir()):
+        raise mistake("DATA", str(data), "a data folder on this machine")
     say_where_buckets_are([bucket])
     if not restore:
         require_present([data])

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from hoga.archive.form.discover import discover
-from hoga.archive.form.manifest import decode_manifest, read_manifest
+from hoga.archive.form.manifest import Manifest, decode_manifest
 from hoga.archive.form.objects import TRIAL, Bucket
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.store import list_names, look, sha256_of
@@ -53,9 +53,10 @@ def mirror_archive(data: Path, to: Path, bucket: Bucket, *, on_file: Callable[[]
 
 def _day_sent(day: SeriesDay, data: Path, to: Path, bucket: Bucket) -> Iterator[Mirrored]:
     try:
-        files = _files_of(day)
-    except HogaError as fault:
-        yield Mirrored(place_of(day.manifest_path, data), "failed", why=str(fault))
+        told = day.manifest_path.read_bytes()
+        files = _files_of(day.manifest_path.parent, decode_manifest(told))
+    except (HogaError, OSError, ValueError) as fault:
+        yield Mirrored(place_of(day.manifest_path, data), "failed", why=f"{day.manifest_path}: {_why(fault)}")
         return
     whole = True
     for path, sha256 in files:
@@ -63,17 +64,14 @@ def _day_sent(day: SeriesDay, data: Path, to: Path, bucket: Bucket) -> Iterator[
         whole = whole and one.state != "failed"
         yield one
     if whole:
-        yield _committed(day.manifest_path, to / place_of(day.manifest_path, data), bucket)
+        yield _committed(told, to / place_of(day.manifest_path, data), bucket)
 
 
-def _files_of(day: SeriesDay) -> list[tuple[Path, str]]:
-    """A day's files beside its manifest, each with the SHA-256 that the manifest says."""
-    manifest = read_manifest(day.manifest_path)
-    if manifest is None:
-        raise ArchiveError(day.manifest_path, "went away meanwhile")
-    files = [(day.manifest_path.with_name(manifest.archive.file), manifest.archive.sha256)]
+def _files_of(folder: Path, manifest: Manifest) -> list[tuple[Path, str]]:
+    """A day's files beside its manifest, each with the SHA-256 that the manifest says. Raises ValueError for a name that is none."""
+    files = [(folder.joinpath("x").with_name(manifest.archive.file), manifest.archive.sha256)]
     if manifest.healed is not None:
-        files.append((day.manifest_path.with_name(manifest.healed.file), manifest.healed.file_sha256))
+        files.append((folder.joinpath("x").with_name(manifest.healed.file), manifest.healed.file_sha256))
     return files
 
 
@@ -91,10 +89,9 @@ def _sent(path: Path, to: Path, bucket: Bucket, sha256: str) -> Mirrored:
         return Mirrored(_name(to), "failed", why=_why(fault))
 
 
-def _committed(path: Path, to: Path, bucket: Bucket) -> Mirrored:
-    """The manifest: it is made only where there is none."""
+def _committed(data: bytes, to: Path, bucket: Bucket) -> Mirrored:
+    """The manifest that names what was sent, whatever it is here by now: it is made only where there is none."""
     try:
-        data = path.read_bytes()
         sha256 = hashlib.sha256(data).hexdigest()
         if bucket.create(to, data, sha256=sha256):
             return Mirrored(_name(to), "sent", len(data))
@@ -120,20 +117,14 @@ def verify_mirror(at: Path, bucket: Bucket, *, on_file: Callable[[], None] = lam
                 continue
             told.add(name)
             try:
-                manifest = decode_manifest(bucket.read(path))
-            except ValueError as fault:
-                yield Mirrored(_name(path), "failed", why=f"the manifest cannot be trusted: {fault}")
-                continue
+                files = _named_by(path, bucket)
             except (HogaError, OSError) as fault:
                 yield Mirrored(_name(path), "failed", why=_why(fault))
                 continue
             yield Mirrored(_name(path), "proven")
-            files = {manifest.archive.file: manifest.archive.sha256}
-            if manifest.healed is not None:
-                files[manifest.healed.file] = manifest.healed.file_sha256
-            for file, sha256 in files.items():
-                told.add(file)
-                yield _proven(folder / file, sha256, bucket)
+            for file, sha256 in files:
+                told.add(file.name)
+                yield _proven(file, sha256, bucket)
                 on_file()
         for name in sorted(each for each in set(names) - told if not each.startswith(TRIAL)):
             yield from _alone(names[name], bucket)
@@ -173,33 +164,59 @@ def _is_of_a_day(path: Path) -> bool:
 
 
 def restore_archive(data: Path, at: Path, bucket: Bucket, *, on_file: Callable[[], None] = lambda: None) -> Iterator[Mirrored]:
-    """Bring back what is below the prefix `at` and not below `data`; another content here is named and left."""
+    """Bring back what is below the prefix `at` and not below `data`; another content here is named and left. What a manifest names is held
+    against it; one whose files cannot be had stays there."""
     for folder in _folders(at):
-        names = sorted(
-            (entry.path.name.endswith(".manifest.json"), entry.path)
-            for entry in list_names(folder)
-            if not entry.is_folder and not entry.path.name.startswith(TRIAL)
-        )
-        failed: set[str] = set()
-        for is_manifest, path in names:
-            here = data.joinpath(*path.parts[len(at.parts) :])
-            stem = path.name.split(".", 1)[0]
-            if is_manifest and stem in failed:
+        names = {
+            entry.path.name: entry.path for entry in list_names(folder) if not entry.is_folder and not entry.path.name.startswith(TRIAL)
+        }
+        told: dict[str, str] = {}
+        for name, path in sorted(names.items()):
+            if not name.endswith(".manifest.json"):
                 continue
-            one = _restored(path, here, bucket)
-            if one.state == "failed":
-                failed.add(stem)
-            yield one
+            del names[name]
+            whole, files = True, []
+            try:
+                files = _named_by(path, bucket)
+            except (HogaError, OSError) as fault:
+                whole = False
+                yield Mirrored(_name(path), "failed", why=_why(fault))
+            for file, sha256 in files:
+                told[file.name] = sha256
+                one = _restored(file, _here(file, data, at), bucket, sha256)
+                whole = whole and one.state != "failed"
+                yield one
+                on_file()
+            if whole:
+                yield _restored(path, _here(path, data, at), bucket)
+            on_file()
+        for name in sorted(names.keys() - told.keys()):
+            yield _restored(names[name], _here(names[name], data, at), bucket)
             on_file()
 
 
-def _restored(path: Path, here: Path, bucket: Bucket) -> Mirrored:
+def _here(path: Path, data: Path, at: Path) -> Path:
+    return data.joinpath(*path.parts[len(at.parts) :])
+
+
+def _named_by(path: Path, bucket: Bucket) -> list[tuple[Path, str]]:
+    """The files that a manifest in the bucket names, with their SHA-256. Raises HogaError, OSError."""
+    data = bucket.read(path)
+    try:
+        return _files_of(path.parent, decode_manifest(data))
+    except ValueError as fault:
+        raise ArchiveError(path, f"the manifest cannot be trusted: {fault}") from fault
+
+
+def _restored(path: Path, here: Path, bucket: Bucket, sha256: str | None = None) -> Mirrored:
+    """One object. `sha256`: what a manifest says of it; else it is held against what was written beside it."""
     try:
         head = bucket.head(path)
         if head is None:
-            raise ArchiveError(path, "went away meanwhile")
-        if here.exists():
-            same = here.stat().st_size == head.size and head.sha256 in (None, sha256_of(here))
+            return Mirrored(_name(path), "failed", why="it is not there, and its manifest is" if sha256 else "it went away meanwhile")
+        wanted = sha256 or head.sha256
+        if here.exists() or here.is_symlink():
+            same = here.is_file() and here.stat().st_size == head.size and wanted in (None, sha256_of(here))
             return Mirrored(_name(path), "there") if same else Mirrored(_name(path), "failed", why=f"{here} is another file: it was left")
         make_folder(here.parent)
         temporary = temporary_for(here)
@@ -211,7 +228,7 @@ def _restored(path: Path, here: Path, bucket: Bucket) -> Mirrored:
                     count += len(piece)
                     write_all(file.fileno(), piece)
                 fsync(file.fileno())
-            if head.sha256 not in (None, digest.hexdigest()):
+            if wanted not in (None, digest.hexdigest()):
                 raise ArchiveError(path, "the bytes are not those that were sent")
             install(temporary, here)
         finally:
