@@ -187,3 +187,20 @@ def test_two_unions_are_not_made_in_one_place_at_a_time(tmp_path: Path, hoga: Pr
     assert (work / "0").is_dir(), "what the other one works with stays"
     lock.release()
     assert hoga("merge", tmp_path / "a", "-o", tmp_path / "all")[0] == 0
+
+
+def test_a_damaged_day_takes_no_other_day_of_its_series_along_in_silence(tmp_path: Path, hoga: Printed) -> None:
+    for day in (DAY, "2026-11-21"):
+        fill_trades(Workshop(tmp_path / "a" / "binance" / "execution", "execution", day=day), minutes=("13-15",))
+    _archive(tmp_path / "b", ("13-16",), first=1040, merged=True)
+    minute = next((tmp_path / "a").rglob(f"*{DAY}_13-15.zip"))
+    minute.write_bytes(minute.read_bytes()[:-60])
+    status, out, err = hoga("merge", tmp_path / "a", tmp_path / "b", "-o", tmp_path / "all", "--json")
+    told = json.loads(out)
+    assert status == 1
+    done = {each["what"]: each["records"] for each in told["done"]}
+    named = {each["what"] for each in told["failed"]}
+    for day in (DAY, "2026-11-21"):
+        what = f"binance BTCUSDT execution {day}"
+        assert what in named or done.get(what) == 40, "named, or all of it is there"
+    assert "Traceback" not in err

@@ -113,6 +113,8 @@ class _Ready:
             if not each.only:
                 self._days.setdefault(_wanted(each)[:3], {})[each.day] = each
         self._made: dict[tuple[str, str, str], Path] = {}
+        self._brought: dict[Path, Path] = {}
+        """Folders below the working folder, and those of the archive whose files they have."""
 
     def source(self, wanted: _Wanted) -> Source | None:
         """The day of this archive, where it or one beside it is here. Raises ArchiveError."""
@@ -126,19 +128,20 @@ class _Ready:
 
     def as_it_lies(self, text: str) -> str:
         """What is told of a file in the working folder, told of the archive's own."""
-        for series, directory in self._made.items():
-            own = next(iter(self._days[series].values())).directory
-            if directory != own:
-                text = text.replace(f"{directory}/", f"{own}/")
+        for directory, own in self._brought.items():
+            text = text.replace(f"{directory}/", f"{own}/")
         return text
 
     def _directory(self, series: tuple[str, str, str], days: dict[str, SeriesDay]) -> Path:
         if series not in self._made:
-            merged = not any(each.folder.is_dir() for each in days.values())
-            venue, _, kind = series
-            self._made[series] = next(iter(days.values())).directory if merged else self._work / venue / kind
-            if not merged:
-                self._merge(venue, days, self._made[series])
+            own, (venue, _, kind) = next(iter(days.values())).directory, series
+            directory = self._work / venue / kind
+            if any(each.folder.is_dir() for each in days.values()):
+                self._brought[directory] = own
+                self._merge(venue, days, directory)
+            else:
+                directory = own
+            self._made[series] = directory
         return self._made[series]
 
     def _merge(self, venue: str, days: dict[str, SeriesDay], directory: Path) -> None:
