@@ -23,7 +23,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 
 FOREIGN = frozenset(
-    {"ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "NATS_USER", "NATS_PASSWORD", "NATS_TOKEN", "NATS_CREDS", "L2_BOOK"}
+    {"ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "NATS_USER", "NATS_PASSWORD", "NATS_TOKEN", "NATS_CA", "NATS_CREDS", "L2_BOOK"}
 )
 """Variables of the environment, and words of other recorders, that are no keys of hoga's."""
 

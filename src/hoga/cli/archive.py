@@ -21,6 +21,7 @@ from hoga.core.times import iso_of
 if TYPE_CHECKING:
     from hoga.archive.form.seriesday import SeriesDay
     from hoga.archive.prove.report import BookRow, Problem, VerifyReport
+    from hoga.archive.read.catalog import CatalogRow
     from hoga.quality.incidents import Incident
 
 __all__ = ["register"]
@@ -224,9 +225,39 @@ def ls(
         ],
         right=frozenset(range(4, 12)),
     )
+    _tell_collectors(path, rows)
     _tell_incidents(incidents)
     _tell_beginnings(path)
     return status
+
+
+def _tell_collectors(path: Path, rows: list[CatalogRow]) -> None:
+    """Of a union: its collectors side by side."""
+    from hoga.relay.gathered import read_state, side_by_side
+
+    found = side_by_side(rows, read_state(path, now_ns=time_ns()))
+    if not found:
+        return
+    headings = ["collector", "days", "received", "recorded", "won", "gaps", "absent", "last seen", "state"]
+    print_text("")
+    print_table(
+        headings,
+        [
+            [
+                each.name,
+                str(each.days),
+                "?" if each.received is None else str(each.received),
+                str(each.records),
+                "?" if each.won is None else str(each.won),
+                str(each.gaps),
+                str(each.absent),
+                "-" if each.last_ns is None else iso_of(each.last_ns)[:19],
+                each.state,
+            ]
+            for each in found
+        ],
+        right=frozenset(range(1, 7)),
+    )
 
 
 def _tell_beginnings(path: Path) -> None:

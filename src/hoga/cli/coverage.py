@@ -79,6 +79,12 @@ def _print(facts: Facts) -> None:
             reasons = ", ".join(f"{reason} {share_text(share, up=True)}" for reason, share in (row.reasons or {}).items())
             shares = f"proven {share_text(row.proven)}  unprovable {share_text(row.unprovable)}  missing {share_text(row.missing, up=True)}"
             print_text(f"  {row.day}  {shares}{f'  ({reasons})' if reasons else ''}")
+            for one in row.collectors or ():
+                received = "?" if one.received is None else f"{one.received:,}"
+                won = "?" if one.won is None else f"{one.won:,}"
+                print_text(f"              {one.name}: received {received}, won {won}, {one.gaps} gaps")
+            if row.absent:
+                print_text(f"              may be missing: what {', '.join(row.absent)} has (did not answer)")
     for incident in facts.incidents[-20:]:
         note(f"incident: {iso_of(incident.from_ns)}: {describe(incident)}")
     if len(facts.incidents) > 20:

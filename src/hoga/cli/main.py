@@ -36,6 +36,7 @@ MODULES = {
     "archive": "verify consolidate ls cat",
     "merge": "merge",
     "relay": "relay",
+    "gather": "gather",
     "export": "export",
     "replay": "replay",
     "coverage": "coverage",

@@ -287,7 +287,20 @@ class Broker:
             config = api.ConsumerConfig(
                 ack_policy=api.AckPolicy.EXPLICIT, deliver_policy=api.DeliverPolicy.ALL, ack_wait=60.0, max_ack_pending=1000
             )
-            return Pull(self, await self._context.pull_subscribe(subject, durable=durable, stream=shape.name, config=config))
+            return Pull(self, shape, await self._context.pull_subscribe(subject, durable=durable, stream=shape.name, config=config))
+
+    async def drop_consumer(self, shape: StreamShape, durable: str) -> None:
+        """Let a durable consumer go, with all that it remembers; nothing happens where there is none. Raises BrokerFault."""
+        errors = _library().js.errors
+        async with self._asked(f"consumer {durable} of {shape.name}"):
+            with contextlib.suppress(errors.NotFoundError):
+                await self._context.delete_consumer(shape.name, durable)
+
+    async def last_of(self, shape: StreamShape) -> int:
+        """The number of the last message of a stream. Raises BrokerFault."""
+        async with self._asked(f"stream {shape.name}"):
+            info = await self._context.stream_info(shape.name)
+            return int(info.state.last_seq or 0)
 
     async def _subscribe(self, subject: str, take: Callable[[Any], Awaitable[None]], *, pending_bytes: int = 16 << 20) -> None:
         async def act() -> None:
@@ -391,8 +404,9 @@ class Broker:
 class Pull:
     """A durable consumer, on one connection."""
 
-    def __init__(self, broker: Broker, subscription: Any) -> None:
+    def __init__(self, broker: Broker, shape: StreamShape, subscription: Any) -> None:
         self._broker = broker
+        self._shape = shape
         self._subscription = subscription
 
     async def fetch(self, most: int, *, timeout_s: float) -> list[tuple[Received, Any]]:
@@ -409,6 +423,25 @@ class Pull:
         """It is kept here: the server need not send it again. Raises BrokerFault."""
         async with self._broker._asked("acknowledgement"):
             await ticket.ack()
+
+    async def ack_all(self, tickets: Sequence[Any]) -> None:
+        """The same for many. Raises BrokerFault."""
+        async with self._broker._asked("acknowledgement"):
+            for ticket in tickets:
+                await ticket.ack()
+
+    async def refuse(self, ticket: Any) -> None:
+        """It is of no use, and is not to come again. Raises BrokerFault."""
+        async with self._broker._asked("acknowledgement"):
+            await ticket.term()
+
+    async def is_astray(self) -> bool:
+        """Whether the server has sent messages that it does not have (any more): it has lost the newest ones, and would take others with
+        their numbers for sent. Raises BrokerFault."""
+        async with self._broker._asked("consumer"):
+            info = await self._subscription.consumer_info()
+        sent = int(info.delivered.stream_seq or 0) if info.delivered is not None else 0
+        return sent > await self._broker.last_of(self._shape)
 
     async def waiting(self) -> int:
         """How many messages the server has for this consumer that were not sent yet. Raises BrokerFault."""

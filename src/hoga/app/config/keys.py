@@ -328,6 +328,8 @@ def _collectors() -> list[Key]:
         Key(name="NATS_URL", kind=Kind.NATS_URL, default="", optional=True,
             text="Where NATS is: `hoga relay` sends what is recorded there, beside `hoga run` when this is set; it needs a COLLECTOR. "
             "Credentials are in the environment (NATS_USER and NATS_PASSWORD, NATS_TOKEN, NATS_CREDS)."),
+        Key(name="GATHER_GRACE_MIN", kind=Kind.FLOAT, default="30", unit="min", low=0, high=1440,
+            text="How long after midnight (UTC) `hoga gather` asks every collector for what it has of the day, and unites it."),
         Key(name="S3_ENDPOINT", kind=Kind.HTTP_URL, default="", optional=True,
             text="Where buckets are; the bucket is a part of the path then. Not set: Amazon's own. Keys are in the environment."),
         Key(name="S3_REGION", kind=Kind.PLACE, default="", optional=True,

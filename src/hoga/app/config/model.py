@@ -60,6 +60,7 @@ class ProgramConfig(msgspec.Struct, frozen=True, kw_only=True):
     collector: str | None
     collectors: tuple[str, ...] | None
     nats_url: str | None
+    gather_grace_min: float
     tape_retention_days: int
     s3_endpoint: str | None
     s3_region: str | None

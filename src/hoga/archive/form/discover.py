@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from hoga.archive.form.journal import JOURNAL_DIR, LAST_FILE
-from hoga.archive.form.layout import FORMATS, HEALED_SUFFIX, parse_day, parse_segment
+from hoga.archive.form.layout import COLLECTORS_DIR, FORMATS, HEALED_SUFFIX, parse_day, parse_segment
 from hoga.archive.form.lists import is_list
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.store import is_mounted, list_names, look
@@ -17,6 +17,8 @@ from hoga.core.errors import ArchiveError
 __all__ = ["Found", "discover", "venue_of"]
 
 _TEMPORARY = "temporary"
+_APART = {COLLECTORS_DIR, ".uniting"}
+"""What the archive beside them was made of, or is being made of: found only by whoever names it."""
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -98,7 +100,7 @@ def _walk(root: Path, days: set[SeriesDay], journals: set[Path], unread: dict[Pa
             name = parse_day(file)
             if name is not None and name.suffix and parse_segment(file) is None and here.parent.name != _TEMPORARY:
                 days.add(SeriesDay(here, name.symbol, name.kind, name.day))
-        folders += [child for child in reversed(children) if not child.is_symlink()]
+        folders += [child for child in reversed(children) if child.name not in _APART and not child.is_symlink()]
 
 
 def _whole(path: Path) -> Path:

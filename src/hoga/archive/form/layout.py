@@ -22,6 +22,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 __all__ = [
+    "COLLECTORS_DIR",
     "FORMATS",
     "HEALED_SUFFIX",
     "PARTS_DIR",
@@ -42,6 +43,8 @@ FORMATS = {"zip": ".zip", "zst": ".jsonl.zst", "parquet": ".parquet"}
 """Archive format → file suffix of a day."""
 HEALED_SUFFIX = ".healed.jsonl.zst"
 """Of the file of trades that were fetched afterwards, beside the day."""
+COLLECTORS_DIR = ".collectors"
+"""Below a data folder that is the union of several: what each collector brought, a data folder for each."""
 PARTS_DIR = "parts"
 """Where the minutes of a longer segment wait to be joined, in the day's temporary folder."""
 

@@ -157,7 +157,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     `flaws`: what was wrong with the account when the day was merged. `proven, unprovable, missing, reasons`: `calendar.Shares` of the day;
     None in manifests of before that was told, and where nobody kept an account. `healed`: the file of trades that were fetched
     afterwards, None without one. `digests`: of books that the recorder kept of these deltas, by time. `collectors`, `filled`: of a day
-    that is the union of what several collectors had (`archive.union`); there `received` is what they received together."""
+    that is the union of what several collectors had (`archive.union`); there `received` is what they received together. `absent`:
+    collectors that may have had more of it and could not be asked when it was united."""
 
     format: str
     venue: str
@@ -196,6 +197,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     healed: Healed | None = None
     collectors: list[CollectorRow] | None = None
     filled: list[Filled] = []
+    absent: list[str] = []
 
     @property
     def shares(self) -> Shares | None:
@@ -413,7 +415,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
     """The manifest as it stands in its file."""
     lines = []
     for key, value in msgspec.structs.asdict(manifest).items():
-        if manifest.collectors is None and key in ("collectors", "filled"):
+        if (manifest.collectors is None and key in ("collectors", "filled")) or (key == "absent" and not value):
             continue
         if isinstance(value, list) and value:
             items = ",\n    ".join(msgspec.json.encode(item).decode() for item in value)

@@ -13,7 +13,7 @@ from hoga.archive.form.audit import told_once
 from hoga.archive.form.calendar import Shares
 from hoga.archive.form.discover import discover, venue_of
 from hoga.archive.form.ledger import read_ledger
-from hoga.archive.form.manifest import DayAccount, Manifest, coverage_of, coverage_since, gaps_per_million, read_manifest
+from hoga.archive.form.manifest import CollectorRow, DayAccount, Manifest, coverage_of, coverage_since, gaps_per_million, read_manifest
 from hoga.archive.form.recorded import ReadManifest
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import minute_span
@@ -36,7 +36,8 @@ class CatalogRow(msgspec.Struct, frozen=True, kw_only=True):
     manifest without its day file); `unknown` (a day file without manifest); `damaged` (manifest, ledger or a file that had to be read).
     `why`: what is wrong, for the last two. `coverage` is of the whole day, `coverage_since` of the time from the first to the last moment
     of it at which the series was being recorded. `proven`, `unprovable` and `missing` are shares of the whole day, too, as far as it has
-    come (`archive.form.calendar`); `reasons`: of what is missing, by reason. None where nothing says it.
+    come (`archive.form.calendar`); `reasons`: of what is missing, by reason. None where nothing says it. `collectors`, `absent`: of a
+    union, whose it is and who may have more, as its manifest tells.
     """
 
     venue: str
@@ -56,6 +57,8 @@ class CatalogRow(msgspec.Struct, frozen=True, kw_only=True):
     reasons: dict[str, float] | None = None
     gaps_per_million: float | None = None
     why: str | None = None
+    collectors: list[CollectorRow] | None = None
+    absent: list[str] | None = None
 
 
 def catalog(paths: Iterable[Path]) -> list[CatalogRow]:
@@ -153,6 +156,8 @@ def _merged(day: SeriesDay, manifest: Manifest) -> CatalogRow:
         gaps=gaps,
         incidents=incidents,
         state=state,
+        collectors=manifest.collectors,
+        absent=manifest.absent if manifest.collectors is not None else None,
     )
 
 

@@ -16,7 +16,7 @@ from hoga.archive.form.manifest import CollectorRow, Filled, Manifest, counted_m
 from hoga.archive.form.spans import Span, clipped, covered_ns, covers, joined, without
 from hoga.core.ledger import Gap, Reason
 
-__all__ = ["collector_rows", "filled_gaps", "recorded_of", "remaining_gaps", "united_live"]
+__all__ = ["collector_rows", "filled_gaps", "is_made_of", "recorded_of", "remaining_gaps", "replaces", "united_live"]
 
 
 def united_live(accounts: Iterable[Manifest]) -> list[Span]:
@@ -142,3 +142,17 @@ def _both(one: CollectorRow, other: CollectorRow) -> CollectorRow:
     return msgspec.structs.replace(
         max(one, other, key=lambda row: (row.records, row.recorded_ns)), received=None, records=max(one.records, other.records)
     )
+
+
+def replaces(before: Manifest, sources: Iterable[tuple[str, Manifest | None]]) -> bool:
+    """Whether what `sources` (by the names of their collectors) have is all that an earlier union, `before`, was made of: each collector of
+    it is among them, with at least as many records. What one collector has of a day only grows."""
+    known = {name: manifest.records for name, manifest in sources if manifest is not None}
+    return before.collectors is not None and all(known.get(row.name, -1) >= row.records for row in before.collectors)
+
+
+def is_made_of(before: Manifest, sources: Iterable[tuple[str, Manifest | None]]) -> bool:
+    """Whether the union `before` was made of these very accounts, and of no others."""
+    rows = [_row_of(name, manifest) for name, manifest in sources if manifest is not None and manifest.collectors is None]
+    known = [msgspec.structs.replace(row, won=0) for row in before.collectors or ()]
+    return sorted(rows, key=lambda row: row.name) == known

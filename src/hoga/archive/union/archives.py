@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from hoga.archive.form.discover import Found, discover, venue_of
 from hoga.archive.form.layout import suffix_of
 from hoga.archive.form.manifest import read_manifest
 from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.spans import day_span
 from hoga.archive.form.store import look
 from hoga.archive.keep.life import LOCK_FILE
 from hoga.archive.keep.lock import FolderLock
@@ -26,6 +27,7 @@ from hoga.archive.keep.merge import merge_day
 from hoga.archive.read.openminute import OpenMinutes
 from hoga.archive.union.unite import Source, United, unite_day
 from hoga.core.errors import ArchiveBusy, ArchiveError, HogaError, ManifestMismatch
+from hoga.core.times import day_of
 from hoga.runtime.durable import link, make_folder, remove_folder, unlink, write_file
 
 __all__ = ["Archive", "Done", "unite_archives"]
@@ -43,11 +45,13 @@ class Archive(NamedTuple):
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one day of one series; `united` None: `why` says what stopped it, and nothing of it was changed."""
+    """What came of one day of one series; `united` None: `why` says what stopped it, and nothing of it was changed. `left_out`: (archive,
+    why) of those that are damaged there, where the others were united without them."""
 
     what: str
     united: United | None = None
     why: str = ""
+    left_out: list[tuple[str, str]] = []
 
 
 class _Wanted(NamedTuple):
@@ -64,6 +68,8 @@ def unite_archives(
     order: Iterable[str] = (),
     day: str | None = None,
     archive_format: str | None = None,
+    absent: Iterable[str] = (),
+    own: bool = False,
     on_done: Callable[[int, int], None] = lambda done, whole: None,
 ) -> Iterator[Done]:
     """Unite every day of every series of `archives` below `out`, one after the other. Raises ArchiveError for an archive that cannot be
@@ -72,6 +78,9 @@ def unite_archives(
     Args:
         order: names of collectors, the preferred first. day: only this one.
         archive_format: `zip` or `zst`; None: as the day is kept already, else as the first archive has it.
+        absent: collectors that may have more; the manifests name them.
+        own: `out` is made of these archives, again and again while they grow: a union is made anew of them, and an archive that is damaged
+            in a day is left out there, and named with those that are absent.
         on_done: how many days are done, and of how many.
     """
     found = [(archive, discover([archive.root])) for archive in archives]
@@ -81,40 +90,76 @@ def unite_archives(
     recording = {_wanted(each) for _, found_in in found for each in OpenMinutes(found_in.journals).days()}
     with _work_folder(out) as work:
         _copy_lists([each for _, each in found], out)
-        ready = {archive: _Ready(archive, found_in, work / str(number)) for number, (archive, found_in) in enumerate(found)}
+        near = (lambda each: True) if day is None else partial(_is_near, day)
+        ready = [_Ready(archive, found_in, work / str(number), near, tolerant=own) for number, (archive, found_in) in enumerate(found)]
+        into = _Into(out, list(order), archive_format, list(absent), own)
         for number, each in enumerate(wanted, 1):
-            yield _one(each, recording, ready.values(), out, list(order), archive_format)
+            yield _one(each, recording, ready, into)
             on_done(number, len(wanted))
 
 
-def _one(
-    wanted: _Wanted, recording: set[_Wanted], ready: Iterable[_Ready], out: Path, order: list[str], archive_format: str | None
-) -> Done:
+class _Into(NamedTuple):
+    """How days are united, and where."""
+
+    out: Path
+    order: list[str]
+    archive_format: str | None
+    absent: list[str]
+    own: bool
+
+
+def _one(wanted: _Wanted, recording: set[_Wanted], ready: Sequence[_Ready], how: _Into) -> Done:
     what = " ".join(wanted)
     if wanted in recording:
         return Done(what=what, why="it is being recorded, or its last minutes are not sealed: `hoga recover`, or later")
-    into = SeriesDay(out / wanted.venue / wanted.kind, wanted.symbol, wanted.kind, wanted.day)
-    try:
-        sources = [source for each in ready if (source := each.source(wanted)) is not None]
-        known = [into, *(each.day for each in sources)]
-        spelt = archive_format or next((name for each in known if (name := _format_of(each))), "zip")
-        return Done(what=what, united=unite_day(sources, into, archive_format=spelt, order=order))
-    except HogaError as fault:
-        return Done(what=what, why=reduce(lambda text, each: each.as_it_lies(text), ready, str(fault)))
+    into = SeriesDay(how.out / wanted.venue / wanted.kind, wanted.symbol, wanted.kind, wanted.day)
+    left_out: list[tuple[str, str]] = []
+    taken = list(ready)
+    while True:
+        try:
+            sources = [source for each in taken if (source := each.source(wanted)) is not None]
+            known = [into, *(each.day for each in sources)]
+            spelt = how.archive_format or next((name for each in known if (name := _format_of(each))), "zip")
+            absent = [*how.absent, *(label for label, _ in left_out)]
+            united = unite_day(sources, into, archive_format=spelt, order=how.order, absent=absent, anew=how.own)
+            return Done(what=what, united=united, left_out=left_out)
+        except HogaError as fault:
+            why = reduce(lambda text, each: each.as_it_lies(text), ready, str(fault))
+            bad = next((each for each in taken if how.own and isinstance(fault, ArchiveError) and each.holds(Path(fault.path))), None)
+            if bad is None or len(taken) == 1:
+                return Done(what=what, why=why, left_out=left_out)
+            left_out.append((bad.label, why))
+            taken.remove(bad)
+
+
+def _is_near(day: str, other: str) -> bool:
+    """Whether it is that day, or one beside it: what was received around midnight is looked for there."""
+    low, high = day_span(day)
+    return other in (day, day_of(low - 1), day_of(high))
 
 
 class _Ready:
     """The days of one archive, merged: where they are, or in the working folder."""
 
-    def __init__(self, archive: Archive, found: Found, work: Path) -> None:
-        self._archive, self._work = archive, work
+    def __init__(self, archive: Archive, found: Found, work: Path, near: Callable[[str], bool], *, tolerant: bool) -> None:
+        self._archive, self._work, self._tolerant = archive, work, tolerant
+        self._faults: dict[tuple[str, str, str], dict[str, ArchiveError]] = {}
         self._days: dict[tuple[str, str, str], dict[str, SeriesDay]] = {}
         for each in found.days:
-            if not each.only:
+            if not each.only and near(each.day):
                 self._days.setdefault(_wanted(each)[:3], {})[each.day] = each
         self._made: dict[tuple[str, str, str], Path] = {}
         self._brought: dict[Path, Path] = {}
         """Folders below the working folder, and those of the archive whose files they have."""
+
+    @property
+    def label(self) -> str:
+        """What the archive is called."""
+        return self._archive.label
+
+    def holds(self, path: Path) -> bool:
+        """Whether the file is the archive's, or a copy that was made of it to work on."""
+        return any(path.absolute().is_relative_to(folder.absolute()) for folder in (self._archive.root, self._work))
 
     def source(self, wanted: _Wanted) -> Source | None:
         """The day of this archive, where it or one beside it is here. Raises ArchiveError."""
@@ -123,6 +168,8 @@ class _Ready:
             return None
         directory = self._directory(wanted[:3], days)
         day = SeriesDay(directory, wanted.symbol, wanted.kind, wanted.day)
+        if (fault := self._faults.get(wanted[:3], {}).get(wanted.day)) is not None:
+            raise fault
         _require_day_file(day)
         return Source(self._archive.label, day)
 
@@ -156,7 +203,12 @@ class _Ready:
                 for path in sorted(each.folder.iterdir()):
                     if path.is_file() and path.name != ".lock":
                         _bring(path, there.folder / path.name)
-                merge_day(there, venue=venue, archive_format=_format_of(each) or "zip", purge=True)
+                try:
+                    merge_day(there, venue=venue, archive_format=_format_of(each) or "zip", purge=True)
+                except ArchiveError as fault:
+                    if not self._tolerant:
+                        raise
+                    self._faults.setdefault(_wanted(each)[:3], {})[each.day] = fault  # a day beside it may still be on its way
 
 
 def _require_day_file(day: SeriesDay) -> None:

@@ -42,7 +42,7 @@ from hoga.archive.form.spans import without
 from hoga.archive.form.store import sha256_of
 from hoga.archive.keep.daymerge import SPOOL_SUFFIX, commit_day, finish_commit
 from hoga.archive.keep.splice import Part, Placed, ReadBack, copied_back, read_back, recompress, row_part, splice
-from hoga.archive.union.account import collector_rows, filled_gaps, recorded_of, remaining_gaps, united_live
+from hoga.archive.union.account import collector_rows, filled_gaps, is_made_of, recorded_of, remaining_gaps, replaces, united_live
 from hoga.archive.union.law import kept
 from hoga.archive.union.recording import Collectors, Recording, Stretch, open_recording
 from hoga.core.errors import ArchiveError, ManifestMismatch
@@ -100,12 +100,17 @@ def unite_day(
     *,
     archive_format: str = "zip",
     order: Iterable[str] = (),
+    absent: Iterable[str] = (),
+    anew: bool = False,
     step: Callable[[str], None] = lambda name: None,
 ) -> United:
     """Make the day `into` hold whatever any of `sources`, or itself, has.
 
     Args:
         order: names of collectors: of one record that several have, that of the first of them stays.
+        absent: collectors that may have more of it; the manifest names them.
+        anew: `sources` are what an earlier union was made of, grown since: where its collectors are all among them, the day is made of them
+            alone.
         step: is called with the name of each step when it is done.
 
     Raises:
@@ -114,7 +119,7 @@ def unite_day(
     """
     target = into.directory / (into.stem + suffix_of(archive_format))
     try:
-        return _unite(sources, into, target, archive_format, list(order), step)
+        return _unite(sources, into, target, archive_format, list(order), sorted(set(absent)), anew, step)
     except OSError as fault:
         if isinstance(fault.filename, str) and not Path(fault.filename).is_relative_to(into.directory):
             raise ArchiveError(fault.filename, f"cannot be read: {fault.strerror}") from fault
@@ -122,17 +127,28 @@ def unite_day(
 
 
 def _unite(
-    sources: Sequence[Source], into: SeriesDay, target: Path, archive_format: str, order: list[str], step: Callable[[str], None]
+    sources: Sequence[Source],
+    into: SeriesDay,
+    target: Path,
+    archive_format: str,
+    order: list[str],
+    absent: list[str],
+    anew: bool,
+    step: Callable[[str], None],
 ) -> United:
     before = read_manifest(into.manifest_path)
     if before is not None:
         finish_commit(into.manifest_path, before)
-        sources = [Source("", into), *sources]
+        accounts = [(each.label, read_manifest(each.day.manifest_path)) for each in sources] if anew else []
+        if anew and before.absent == absent and is_made_of(before, accounts):
+            return _unchanged(target, before)
+        if not (anew and replaces(before, accounts)):
+            sources = [Source("", into), *sources]
     make_folder(into.directory)
     spool = target.with_name(target.name + SPOOL_SUFFIX)
     for left in (spool, temporary_for(target), temporary_for(into.manifest_path)):  # of a union that was killed
         unlink(left, missing_ok=True)
-    work = _Union(sources, into, target, spool, archive_format, order, before)
+    work = _Union(sources, into, target, spool, archive_format, order, absent, before)
     if before is not None and work.is_unchanged():
         return work.told("unchanged", before)
     try:
@@ -144,6 +160,21 @@ def _unite(
         unlink(spool, missing_ok=True)
 
 
+def _unchanged(target: Path, manifest: Manifest) -> United:
+    return United(
+        state="unchanged",
+        archive=target,
+        records=manifest.records,
+        added=0,
+        segments=len(manifest.segments),
+        spliced=0,
+        conflicts=0,
+        gaps=len(manifest.gaps),
+        filled=len(manifest.filled),
+        sha256=manifest.sha256,
+    )
+
+
 class _Union:
     def __init__(
         self,
@@ -153,9 +184,10 @@ class _Union:
         spool: Path,
         archive_format: str,
         order: list[str],
+        absent: list[str],
         before: Manifest | None,
     ) -> None:
-        self._into, self._format, self._before = into, archive_format, before
+        self._into, self._format, self._before, self._absent = into, archive_format, before, absent
         self.target, self.spool = target, spool
         self._collectors = Collectors(order)
         self._recordings = _opened(sources, self._collectors)
@@ -172,7 +204,7 @@ class _Union:
 
     def is_unchanged(self) -> bool:
         """Whether the day that is there has all of it, and tells all that is told of it."""
-        if self._before is None or self._recordings[0].day != self._into:
+        if self._before is None or self._recordings[0].day != self._into or self._before.absent != self._absent:
             return False
         mine = [self._own(number) for number in range(len(self._recordings))]
         told = [msgspec.structs.replace(row, won=None) for row in self._rows_of_collectors()]
@@ -373,7 +405,8 @@ class _Union:
             proving=proving_spans(self._into, self.venue, account.streams()),
         )
         gaps = manifest.gaps
-        return msgspec.structs.replace(manifest, collectors=self._rows_of_collectors(), filled=filled_gaps(self._named(), gaps))
+        filled = filled_gaps(self._named(), gaps)
+        return msgspec.structs.replace(manifest, collectors=self._rows_of_collectors(), filled=filled, absent=self._absent)
 
     def _named(self) -> list[tuple[str, Manifest]]:
         return [(each.label, each.manifest) for each in self._recordings if each.manifest is not None]

@@ -1,0 +1,67 @@
+"""relay.due: which days are to be united now, and when the others are looked at again. Pure.
+
+A day is due when it is over by the grace, and nothing was made of it yet, or something came of it since, or somebody was silent whose turn
+to be asked again has come. What comes of each is remembered as a `DayState`; losing that costs work, and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from hoga.archive.form.spans import day_span
+from hoga.core.times import MINUTE_NS, SECOND_NS
+
+__all__ = ["DayState", "due_days", "expected_collectors", "next_look_ns"]
+
+_FIRST_PAUSE_NS = 60 * SECOND_NS
+_LONGEST_PAUSE_NS = 60 * MINUTE_NS
+_QUIET_NS = 20 * SECOND_NS
+"""What comes late comes in crowds: so long after the last of it."""
+
+
+class DayState(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a day. `united_ns`: when it was united last, 0: never. `absent`: who could not be asked, or has what did not come;
+    `open`: who has not merged it; `failed`: (what, why) of series that could not be united or proven. `tries`: how often in
+    a row something was left. `changed_ns`: when something of it came last, 0: nothing since."""
+
+    day: str
+    united_ns: int = 0
+    absent: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
+    failed: tuple[tuple[str, str], ...] = ()
+    tries: int = 0
+    changed_ns: int = 0
+    records: int = 0
+    series: int = 0
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is left to do, as far as is known."""
+        return bool(self.united_ns) and not (self.absent or self.open or self.failed or self.changed_ns)
+
+
+def due_days(days: Iterable[DayState], *, now_ns: int, grace_ns: int) -> list[str]:
+    """The days that are to be united now, the oldest first."""
+    return sorted(each.day for each in days if not each.settled and next_look_ns(each, grace_ns=grace_ns) <= now_ns)
+
+
+def next_look_ns(state: DayState, *, grace_ns: int) -> int:
+    """When a day is to be looked at that is not settled."""
+    over = day_span(state.day)[1] + grace_ns
+    if not state.united_ns:
+        return over
+    again = []
+    if state.changed_ns:
+        again.append(state.changed_ns + _QUIET_NS)
+    if state.absent or state.open or state.failed:
+        again.append(state.united_ns + min(_LONGEST_PAUSE_NS, _FIRST_PAUSE_NS << min(state.tries, 10)))
+    return max(over, min(again, default=over))
+
+
+def expected_collectors(configured: Iterable[str], of_day: Iterable[str], of_day_before: Iterable[str]) -> list[str]:
+    """Who is asked of a day: those that are configured, or (where nobody is) whoever sent something of the day before; and whoever sent
+    something of this one."""
+    wanted = set(configured) or set(of_day_before)
+    return sorted(wanted | set(of_day))

@@ -1,0 +1,490 @@
+"""relay.gathering: many relays into one archive: what they send is put on the shelf and acknowledged; when a day is over each is asked
+what it has, what is missing is fetched, and the day is united.
+
+    intake     messages → `relay.shelf` (durable) → acknowledged. Damaged and foreign ones are refused, counted, told once, and never come
+               again
+    day's end  `relay.due` says which day; each collector is asked for its list; `relay.settle` says what is missing, it is asked for;
+               then `relay.ending` unites and proves. Both run in a worker; while a collector's day is settled, what comes of it waits
+    status     `.collectors/status.json`, for `hoga ls`, the dashboard and whoever watches; `days.json` remembers what is done
+
+A broker that forgets costs nothing: what it lost is in the collectors' lists, and a consumer that is ahead of its stream is made anew
+from the start, because what was seen before changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import msgspec
+
+from hoga.archive.form.spans import day_span
+from hoga.archive.keep.lock import FolderLock
+from hoga.core.errors import ArchiveBusy, ArchiveError, HogaError
+from hoga.core.times import MINUTE_NS, day_of
+from hoga.relay.broker import Broker, BrokerFault, Pull, Received
+from hoga.relay.door import place_of
+from hoga.relay.due import DayState, due_days, expected_collectors, next_look_ns
+from hoga.relay.ending import Ended, end_day
+from hoga.relay.gathered import CollectorState, GatherState, read_days, write_days, write_state
+from hoga.relay.settle import Settled, settle_day
+from hoga.relay.shelf import Shelf, State, Taken
+from hoga.relay.subjects import (
+    SEGMENTS,
+    AskDay,
+    AskFile,
+    DayAnswer,
+    FileAnswer,
+    ForeignMessage,
+    Listed,
+    Part,
+    answer_of,
+    ask_subject,
+    collector_of,
+    encode,
+    read_part,
+)
+from hoga.runtime.clock import SYSTEM, Clock
+from hoga.runtime.durable import make_folder, write_file
+from hoga.runtime.logs import get_log
+from hoga.runtime.pool import WorkerPool
+from hoga.runtime.tasks import every, supervise
+
+__all__ = ["Gather", "GatherSettings"]
+
+_log = get_log("gather")
+
+_BATCH = (64, 512)
+"""Messages that are fetched at once: large ones, small ones."""
+_SMALL_BYTES = 16_384
+_FETCH_S = 1.0
+_ASK_S = 5.0
+_SEND_S = 60.0
+_ARRIVE_S = 15.0
+_ROUNDS = 6
+_ASKED_AT_ONCE = 16
+_LOOK_S = 2.0
+_STATUS_S = 2.0
+_LATER_MAX = 512
+_STRAY_EVERY_S = 30.0
+_STUCK_S = 60.0
+_TELL_EVERY_S = 60.0
+_ANY = "hoga.segments.*"
+_ID_FILE = "gather.json"
+
+
+class GatherSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`root`: the archive. `collectors`: their names, the preferred first; empty: whoever sends. `grace_min`: how long after midnight
+    (UTC) a day is united."""
+
+    root: Path
+    collectors: tuple[str, ...] = ()
+    grace_min: float = 30.0
+
+
+class Gather:
+    """See the module. One for a data folder: raises ArchiveBusy where another one is at work."""
+
+    def __init__(self, settings: GatherSettings, broker: Broker, pool: WorkerPool, *, clock: Clock = SYSTEM) -> None:
+        self._settings, self._broker, self._pool, self._clock = settings, broker, pool, clock
+        self.shelf = Shelf(settings.root)
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="gather-disk")
+        self._lock: FolderLock | None = None
+        self._durable = ""
+        self._days: dict[str, DayState] = {}
+        self._seen: dict[str, CollectorState] = {}
+        self._busy: set[tuple[str, str]] = set()
+        self._later: list[tuple[Part, Any]] = []
+        self._came: dict[tuple[str, str], asyncio.Event] = {}
+        self._refused: Counter[str] = Counter()
+        self._told: set[str] = set()
+        self._last_batch_bytes = 0
+        self._astray = False
+        self._caught_up = False
+        self._ending = asyncio.Lock()
+        self._next_stray = 0.0
+        self._last_step = clock.monotonic()
+        self.idle = asyncio.Event()
+        """Set when the server has nothing more for us, as far as is known."""
+        self.taken = 0
+        self.fault: str | None = None
+
+    # -- life ---------------------------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Take the folder, connect, and see that the stream is there. Raises ArchiveBusy, OSError, BrokerFault, MissingLibrary."""
+        make_folder(self.shelf.home)
+        lock = FolderLock(self.shelf.home)
+        if not lock.acquire():
+            raise ArchiveBusy(self.shelf.home, "another hoga gather is at work here")
+        self._lock = lock
+        self._durable = _identity(self.shelf.home / _ID_FILE)
+        self._days = {each.day: each for each in read_days(self.shelf.home)}
+        for name in self.shelf.names():
+            self._seen[name] = CollectorState(name=name)
+            for day in _days_on_shelf(self.shelf.folder(name)):
+                self._days.setdefault(day, DayState(day=day))
+        for name in self._settings.collectors:
+            self._seen.setdefault(name, CollectorState(name=name))
+        await self._broker.open()
+        await self._broker.on_connected(self._make_stream)
+
+    async def run(self, *, days: bool = True) -> None:
+        """Gather until cancelled. `days`: unite those that are due."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._broker.keep(), name="nats")
+            group.create_task(supervise(self._intake, log=_log, what="intake failed", pause_s=1.0, clock=self._clock), name="intake")
+            if days:
+                group.create_task(every(_LOOK_S, self._look, log=_log, what="day's end failed", clock=self._clock), name="days")
+            group.create_task(every(_STATUS_S, self._tell, log=_log, what="status failed", clock=self._clock, at_once=True), name="status")
+
+    @property
+    def at_work(self) -> bool:
+        """Whether the intake goes round: each of its steps ends within seconds, also while NATS is away."""
+        return self._clock.monotonic() - self._last_step < _STUCK_S
+
+    async def close(self) -> None:
+        """Let go of the folder, with a last word in the status."""
+        with contextlib.suppress(OSError, HogaError):
+            self._tell()
+            self._remember()
+        self._disk.shutdown(wait=True)
+        if self._lock is not None:
+            self._lock.release()
+        await self._broker.close()
+
+    async def _make_stream(self) -> None:
+        await self._broker.ensure(SEGMENTS)
+
+    # -- intake -------------------------------------------------------------------------------------------------------
+
+    async def _intake(self) -> None:
+        """Take in what the server has, on one connection after the other."""
+        while True:
+            self._last_step = self._clock.monotonic()
+            try:
+                pull = await self._consumer()
+                while not self._astray:
+                    await self._take_some(pull)
+                self._astray = False
+                await self._broker.drop_consumer(SEGMENTS, self._durable)
+                _log.warning("the broker has lost messages", effect="everything that it has is read again; what is missing is asked for")
+            except BrokerFault as fault:
+                self.idle.clear()
+                _log.debug("no messages", why=str(fault))
+                await self._clock.sleep(1.0)
+
+    async def _consumer(self) -> Pull:
+        pull = await self._broker.pull(SEGMENTS, self._durable, _ANY)
+        self._later.clear()  # the server sends them again
+        self._next_stray = 0.0
+        return pull
+
+    async def _take_some(self, pull: Pull) -> None:
+        self._last_step = self._clock.monotonic()
+        if self._clock.monotonic() >= self._next_stray:
+            self._next_stray = self._clock.monotonic() + _STRAY_EVERY_S
+            self._astray = await pull.is_astray()
+        most = _BATCH[self._last_batch_bytes < _BATCH[0] * _SMALL_BYTES]
+        messages = await pull.fetch(most, timeout_s=_FETCH_S)
+        parts: list[tuple[Part, Any]] = []
+        for message, ticket in messages:
+            part = self._open(message)
+            if part is None:
+                await pull.refuse(ticket)
+            else:
+                parts.append((part, ticket))
+        ready, self._later = self._sort(parts)
+        if ready:
+            await self._keep(pull, ready)
+        self._last_batch_bytes = sum(len(message.payload) for message, _ in messages)
+        if not messages:
+            self.idle.set()
+        self._caught_up = self._caught_up or len(messages) < most
+
+    def _open(self, message: Received) -> Part | None:
+        try:
+            return read_part(message.subject, message.headers, message.payload)
+        except ForeignMessage as fault:
+            self._refuse(_whose(message.subject), str(fault))
+            return None
+
+    def _sort(self, parts: list[tuple[Part, Any]]) -> tuple[list[tuple[Part, Any]], list[tuple[Part, Any]]]:
+        """What can be kept now, and what is of a collector's day that is being settled."""
+        ready: list[tuple[Part, Any]] = []
+        later: list[tuple[Part, Any]] = []
+        for each in [*self._later, *parts]:
+            place = place_of(each[0].head.file)
+            waits = place is not None and (each[0].head.collector, place.day) in self._busy
+            if not waits:
+                ready.append(each)
+            elif len(later) < _LATER_MAX:  # beyond that the server sends it again
+                later.append(each)
+        return ready, later
+
+    async def _keep(self, pull: Pull, parts: list[tuple[Part, Any]]) -> None:
+        """On the disk, then acknowledged."""
+        loop = asyncio.get_running_loop()
+        try:
+            taken = await loop.run_in_executor(self._disk, self.shelf.take, [part for part, _ in parts])
+        except ArchiveError as fault:
+            if self.fault is None:
+                _log.error("what came cannot be kept", why=str(fault), effect="nothing is acknowledged; it comes again")
+            self.fault = str(fault)
+            await self._clock.sleep(5.0)
+            return
+        if self.fault is not None:
+            _log.info("what comes is kept again")
+            self.fault = None
+        tickets: list[Any] = []
+        for (part, ticket), found in zip(parts, taken, strict=True):
+            self._note(part, found)
+            if found.state is State.REFUSED:
+                await pull.refuse(ticket)
+            else:
+                tickets.append(ticket)
+        await pull.ack_all(tickets)
+
+    def _note(self, part: Part, found: Taken) -> None:
+        """What came of one message: counted, and whoever waits for it is told."""
+        name, now = part.head.collector, self._clock.time_ns()
+        state = self._collector(name)
+        state.last_ns, state.messages, state.bytes = now, state.messages + 1, state.bytes + len(part.payload)
+        self.taken += 1
+        if found.state is State.REFUSED:
+            self._refuse(name, found.why)
+            return
+        if found.state is State.SEEN:
+            state.seen += 1
+        elif found.state is State.STORED:
+            state.files += 1
+        if found.why:
+            self._tell_once(f"{name}: {found.why}", effect="the whole is asked for when the day is over")
+        if found.state is not State.WAITS and (waiting := self._came.get((name, part.head.file))) is not None:
+            waiting.set()
+        if found.state is not State.SEEN and found.place is not None:
+            day = self._days.get(found.place.day, DayState(day=found.place.day))
+            asked = (name, part.head.file) in self._came
+            changed = day.changed_ns if asked or not day.united_ns else now
+            self._days[day.day] = msgspec.structs.replace(day, changed_ns=changed)
+
+    def _collector(self, name: str) -> CollectorState:
+        if name not in self._seen:
+            _log.info("a collector sends", collector=name)
+            self._seen[name] = CollectorState(name=name)
+        return self._seen[name]
+
+    def _refuse(self, name: str, why: str) -> None:
+        self._refused[name] += 1
+        if name in self._seen:
+            self._seen[name].refused += 1
+        self._tell_once(f"{name}: {why}", effect="refused; it does not come again")
+
+    def _tell_once(self, what: str, **fields: object) -> None:
+        if what not in self._told and len(self._told) < 10_000:
+            self._told.add(what)
+            _log.warning("a message is not taken as it came", why=what, **fields)
+
+    # -- day's end ----------------------------------------------------------------------------------------------------
+
+    async def _look(self) -> None:
+        """Unite the oldest day that is due."""
+        due = due_days(self._days.values(), now_ns=self._clock.time_ns(), grace_ns=self._grace_ns)
+        if due and self._broker.connected and self._caught_up:
+            await self.end(due[0])
+
+    @property
+    def _grace_ns(self) -> int:
+        return int(self._settings.grace_min * MINUTE_NS)
+
+    async def end(self, day: str) -> DayState:
+        """Ask everybody for `day`, fetch what is missing, unite and prove it; one day at a time. Returns how it stands."""
+        async with self._ending:
+            return await self._end(day)
+
+    async def _end(self, day: str) -> DayState:
+        state = self._days.setdefault(day, DayState(day=day))
+        self._days[day] = msgspec.structs.replace(state, changed_ns=0)  # what comes from now on is told anew
+        asked = await asyncio.gather(*(self._complete(name, day) for name in self._expected(day)))
+        absent = sorted(name for name, settled in asked if settled is None or settled.need)
+        open_ = sorted(name for name, settled in asked if settled is not None and settled.open)
+        for name, settled in asked:
+            for what, why in settled.troubles if settled is not None else ():
+                self._tell_once(f"{name}: {what}: {why}", effect="asked for again where the collector has it")
+        ended = await self._pool.submit(end_day, str(self._settings.root), day, self.shelf.names(), list(self._settings.collectors), absent)
+        state = self._after(self._days[day], ended, absent, open_)
+        self._days[day] = state
+        self._remember()
+        return state
+
+    def _after(self, state: DayState, ended: Ended, absent: Sequence[str], open_: Sequence[str]) -> DayState:
+        failed = (*ended.failed, *((name, why) for name, why in ended.left_out))
+        left = bool(absent or open_ or failed)
+        fields: dict[str, object] = {"day": ended.day, "series": len(ended.united), "records": ended.records, "gaps": ended.gaps}
+        if absent:
+            fields["absent"] = ",".join(absent)
+        if open_:
+            fields["not_merged_at"] = ",".join(open_)
+        if ended.conflicts:
+            fields["conflicts"] = ended.conflicts
+        if any(made != "unchanged" for _, made in ended.united) or not state.united_ns:
+            _log.info("a day is united", **fields)
+        for what, why in failed:
+            self._tell_once(f"{ended.day}: {what}: {why}", effect="tried again")
+        return msgspec.structs.replace(
+            state,
+            united_ns=self._clock.time_ns(),
+            absent=tuple(absent),
+            open=tuple(open_),
+            failed=tuple(failed),
+            tries=state.tries + 1 if left else 0,
+            records=ended.records,
+            series=len(ended.united),
+        )
+
+    def _expected(self, day: str) -> list[str]:
+        before = day_of(day_span(day)[0] - 1)
+        of = {name: _days_on_shelf(self.shelf.folder(name)) for name in self.shelf.names()}
+        return expected_collectors(
+            self._settings.collectors, (name for name in of if day in of[name]), (name for name in of if before in of[name])
+        )
+
+    async def _complete(self, name: str, day: str) -> tuple[str, Settled | None]:
+        """Ask a collector for its day, and for what is missing of it. None: it did not answer (what came is settled all the same)."""
+        listed = await self._list(name, day)
+        settled = await self._settle(name, day, listed)
+        in_vain = 0
+        for _ in range(_ROUNDS):
+            if listed is None or not settled.need:
+                break
+            in_vain = 0 if await self._fetch(name, settled.need) else in_vain + 1
+            if in_vain == 2:
+                break
+            listed = await self._list(name, day) or listed
+            settled = await self._settle(name, day, listed)
+        self._collector(name).answered = listed is not None
+        return name, None if listed is None else settled
+
+    async def _settle(self, name: str, day: str, listed: list[Listed] | None) -> Settled:
+        self._busy.add((name, day))
+        try:
+            return await self._pool.submit(settle_day, str(self.shelf.folder(name)), day, listed)
+        finally:
+            await asyncio.get_running_loop().run_in_executor(self._disk, self.shelf.forget, name)
+            self._busy.discard((name, day))
+
+    async def _list(self, name: str, day: str) -> list[Listed] | None:
+        """What the collector has of the day, None when it does not answer."""
+        found: list[Listed] = []
+        after = ""
+        try:
+            while True:
+                said = await self._broker.ask(ask_subject(name), encode(AskDay(day, after)), timeout_s=_ASK_S)
+                answer = answer_of(said) if said is not None else None
+                if not isinstance(answer, DayAnswer):
+                    return None
+                found += answer.files
+                if answer.next is None:
+                    return found
+                after = answer.next
+        except ForeignMessage as fault:
+            self._tell_once(f"{name}: {fault}", effect="it counts as absent")
+        except BrokerFault as fault:
+            _log.debug("no answer", collector=name, why=str(fault))
+        return None
+
+    async def _fetch(self, name: str, files: Sequence[str]) -> bool:
+        """Ask for files and wait until they are here. False when not one more came."""
+        gate = asyncio.Semaphore(_ASKED_AT_ONCE)
+        came = await asyncio.gather(*(self._fetch_one(name, file, gate) for file in files))
+        return any(came)
+
+    async def _fetch_one(self, name: str, file: str, gate: asyncio.Semaphore) -> bool:
+        async with gate:
+            event = self._came.setdefault((name, file), asyncio.Event())
+            try:
+                said = await self._broker.ask(ask_subject(name), encode(AskFile(file)), timeout_s=_SEND_S)
+                answer = answer_of(said) if said is not None else None
+                if not isinstance(answer, FileAnswer) or not answer.sent:
+                    why = answer.why if isinstance(answer, FileAnswer) else "no answer"
+                    _log.info("a file was asked for and not sent", collector=name, file=file, why=why)
+                    return False
+                await asyncio.wait_for(event.wait(), _ARRIVE_S)
+            except TimeoutError:
+                self._next_stray = 0.0  # is the consumer where the stream is?
+                return False
+            except (BrokerFault, ForeignMessage) as fault:
+                _log.info("a file was asked for and did not come", collector=name, file=file, why=str(fault))
+                return False
+            finally:
+                self._came.pop((name, file), None)
+            return True
+
+    # -- what is told -------------------------------------------------------------------------------------------------
+
+    def _remember(self) -> None:
+        write_days(self.shelf.home, self._days.values())
+
+    def state(self) -> GatherState:
+        """How it stands."""
+        now = self._clock.time_ns()
+        waiting = [each for each in self._days.values() if not each.settled]
+        return GatherState(
+            now_ns=now,
+            pid=os.getpid(),
+            connected=self._broker.connected,
+            trouble=self._broker.trouble or self.fault,
+            outages=self._broker.outages,
+            collectors=[self._seen[name] for name in sorted(self._seen)],
+            refused=sum(self._refused.values()),
+            days=sorted(self._days.values(), key=lambda each: each.day)[-8:],
+            next_ns=min((next_look_ns(each, grace_ns=self._grace_ns) for each in waiting), default=None),
+        )
+
+    def _tell(self) -> None:
+        write_state(self.shelf.home, self.state())
+
+    async def until_idle(self) -> None:
+        """Wait until the server has nothing more for us."""
+        self.idle.clear()
+        await self.idle.wait()
+
+    def pending_days(self) -> list[str]:
+        """The days that are due now."""
+        return due_days(self._days.values(), now_ns=self._clock.time_ns(), grace_ns=self._grace_ns)
+
+
+def _days_on_shelf(home: Path) -> set[str]:
+    """The days of which a collector brought something."""
+    found: set[str] = set()
+    for pattern in ("*/*/*.manifest.json", "*/*/temporary/*"):
+        for path in home.glob(pattern):
+            relative = path.relative_to(home).as_posix()
+            if not relative.startswith("."):
+                stem = path.name.removesuffix(".manifest.json")
+                found.add(stem[-10:])
+    return {day for day in found if len(day) == 10 and day[4] == day[7] == "-"}
+
+
+def _identity(path: Path) -> str:
+    """The name of our consumer, the same over all lives of this archive: another archive's is another."""
+    try:
+        return str(msgspec.json.decode(path.read_bytes(), type=dict[str, str])["consumer"])
+    except (FileNotFoundError, msgspec.MsgspecError, KeyError):
+        name = f"gather-{token_hex(6)}"
+        write_file(path, [msgspec.json.encode({"consumer": name})])
+        return name
+
+
+def _whose(subject: str) -> str:
+    try:
+        return collector_of(subject)
+    except ForeignMessage:
+        return "?"

@@ -1,0 +1,237 @@
+"""Many relays, one archive: over a real server, with everything that can go wrong with it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from hoga.archive.form.discover import discover
+from hoga.archive.form.manifest import Manifest, read_manifest
+from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.keep.merge import merge_day
+from hoga.archive.prove.verify import verify
+from hoga.archive.union.archives import Archive, unite_archives
+from hoga.core.errors import ArchiveBusy
+from hoga.core.times import DAY_NS, day_start_ns
+from hoga.relay.broker import Broker, address_of
+from hoga.relay.gathering import Gather, GatherSettings
+from hoga.relay.subjects import SEGMENTS
+from hoga.runtime.clock import ManualClock
+from hoga.runtime.pool import WorkerPool
+from tests.archive.workshop import DAY, Workshop, agg_trade
+from tests.nats_server import NatsServer, nats_server
+from tests.relay.relays import FakeRelay
+
+__all__ = ["nats_server"]
+
+_PATIENT_S = 60.0
+Relays = Callable[[str, Path], FakeRelay]
+
+
+@pytest.fixture
+async def relays(nats_server: NatsServer) -> AsyncIterator[Relays]:
+    """A server that runs, and relays of collectors (name, data folder) at it."""
+    nats_server.start()
+    made: list[FakeRelay] = []
+
+    def make(name: str, root: Path) -> FakeRelay:
+        made.append(FakeRelay(name, root, nats_server.url))
+        return made[-1]
+
+    yield make
+    for relay in made:
+        await relay.stop()
+
+
+def _record(root: Path, name: str, minutes: dict[int, list[int]]) -> Path:
+    """A collector's day: minute → ids of trades, all received at the same offsets."""
+    shop = Workshop(root / "binance" / "execution", "execution")
+    for minute, ids in minutes.items():
+        start = shop.minute_ns(f"13-{minute:02}")
+        lines = [agg_trade(start + 1_000_000 * number, number).replace(b'"binance-1"', b'"%b/binance-1"' % name.encode()) for number in ids]
+        shop.seal(f"13-{minute:02}", lines, ids=ids)
+    return root
+
+
+def _merge(root: Path) -> None:
+    for day in discover([root]).days:
+        merge_day(day, venue="binance", archive_format="zip", purge=True)
+
+
+def _united(root: Path) -> Manifest:
+    manifest = read_manifest(SeriesDay(root / "binance" / "execution", "BTCUSDT", "execution", DAY).manifest_path)
+    assert manifest is not None
+    return manifest
+
+
+def _truth(tmp_path: Path, *roots: Path) -> str:
+    out = tmp_path / "truth"
+    done = list(unite_archives([Archive(root.name, root) for root in roots], out, day=DAY))
+    assert all(each.united is not None for each in done)
+    return _united(out).sha256
+
+
+@asynccontextmanager
+async def _gather(
+    root: Path, server: NatsServer, *, collectors: tuple[str, ...] = (), clock: ManualClock | None = None
+) -> AsyncIterator[Gather]:
+    pool = WorkerPool(workers=1)
+    gather = Gather(
+        GatherSettings(root=root, collectors=collectors),
+        Broker(address_of(server.url, {}), "gather"),
+        pool,
+        **({} if clock is None else {"clock": clock}),
+    )
+    await gather.open()
+    running = asyncio.create_task(gather.run())
+    try:
+        yield gather
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await gather.close()
+        await pool.close(patience_s=5.0)
+
+
+async def test_two_collectors_become_one_archive(tmp_path: Path, nats_server: NatsServer, relays: Relays) -> None:
+    tokyo = _record(tmp_path / "tokyo", "tokyo", {0: list(range(30)), 1: list(range(30, 50))})
+    seoul = _record(tmp_path / "seoul", "seoul", {0: list(range(10, 30)), 1: list(range(30, 60))})
+    both = [relays("tokyo", tokyo), relays("seoul", seoul)]
+    for relay in both:
+        await relay.start()
+        await relay.send(size=500, rng=random.Random(5))
+    _merge(tokyo)
+    _merge(seoul)
+    root = tmp_path / "all"
+    async with _gather(root, nats_server) as gather:
+        await asyncio.wait_for(gather.until_idle(), _PATIENT_S)
+        state = await asyncio.wait_for(gather.end(DAY), _PATIENT_S)
+    assert state.settled
+    assert _united(root).records == 60
+    assert _united(root).sha256 == _truth(tmp_path, tokyo, seoul)
+    assert [(row.name, row.records) for row in _united(root).collectors or ()] == [("seoul", 50), ("tokyo", 50)]
+    assert all(each.endswith(".manifest.json") for relay in both for each in relay.asked)
+
+
+async def test_a_collector_that_does_not_answer_is_named_and_the_day_is_united_again(
+    tmp_path: Path, nats_server: NatsServer, relays: Relays
+) -> None:
+    """It had sent a part of its minutes; the rest is asked for when it is back, and nothing of before is told any more."""
+    tokyo = _record(tmp_path / "tokyo", "tokyo", {0: list(range(30))})
+    seoul = _record(tmp_path / "seoul", "seoul", {0: list(range(10, 30)), 1: list(range(30, 60))})
+    relay, silent = relays("tokyo", tokyo), relays("seoul", seoul)
+    for each in (relay, silent):
+        await each.start()
+    await relay.send()
+    await silent.send(sorted(seoul.rglob("*13-00.zip")))
+    await silent.stop()
+    _merge(tokyo)
+    root, clock = tmp_path / "all", ManualClock(day_start_ns(DAY) + DAY_NS)
+    async with _gather(root, nats_server, clock=clock) as gather:
+        await _idle(gather, clock)
+        state = await asyncio.wait_for(gather.end(DAY), _PATIENT_S)
+        assert (state.absent, state.settled) == (("seoul",), False)
+        assert _united(root).absent == ["seoul"]
+        assert _united(root).records == 30
+        assert gather.pending_days() == []
+        clock.advance(31 * 60)
+        assert gather.pending_days() == [DAY]
+        silent = relays("seoul", seoul)
+        await silent.start()
+        _merge(seoul)
+        state = await asyncio.wait_for(gather.end(DAY), _PATIENT_S)
+        assert state.settled
+        assert gather.pending_days() == []
+    assert _united(root).sha256 == _truth(tmp_path, tokyo, seoul)
+    told = read_manifest(SeriesDay(tmp_path / "truth" / "binance" / "execution", "BTCUSDT", "execution", DAY).manifest_path)
+    assert told is not None
+    assert (_united(root).absent, _united(root).gaps, _united(root).collectors) == ([], told.gaps, told.collectors)
+    assert verify([root]).ok
+
+
+async def _idle(gather: Gather, clock: ManualClock) -> None:
+    """Until nothing more comes; the clock goes on meanwhile, as far as somebody waits for it."""
+    waiting = asyncio.create_task(gather.until_idle())
+    async with asyncio.timeout(_PATIENT_S):
+        while not waiting.done():
+            await asyncio.sleep(0.02)
+            clock.advance(0.02)
+
+
+async def test_foreign_and_damaged_messages_are_refused_counted_and_gone(tmp_path: Path, nats_server: NatsServer, relays: Relays) -> None:
+    tokyo = _record(tmp_path / "tokyo", "tokyo", {0: list(range(30))})
+    relay = relays("tokyo", tokyo)
+    await relay.start()
+    good = next(iter(relay._messages(next(tokyo.rglob("*.zip")), 1_000_000, "")))
+    bad: list[tuple[str, dict[str, str], bytes]] = [
+        ("hoga.segments.tokyo", {}, b"hello"),
+        ("hoga.segments.tokyo", {**good[0], "Hoga-Format": "2"}, good[1]),
+        ("hoga.segments.tokyo", {**good[0], "Hoga-File": "../../etc/passwd"}, good[1]),
+        ("hoga.segments.tokyo", {**good[0], "Hoga-File": "/etc/passwd"}, good[1]),
+        ("hoga.segments.tokyo", {**good[0], "Hoga-File": "binance/execution/other.zip"}, good[1]),
+        ("hoga.segments.tokyo", {**good[0]}, good[1][:-1] + b"x"),
+        ("hoga.segments.seoul", {**good[0]}, good[1]),
+    ]
+    for number, (subject, headers, payload) in enumerate(bad):
+        headers = {**headers, "Nats-Msg-Id": f"bad {number}"}
+        await relay.broker.settle([await relay.broker.post(SEGMENTS, subject, headers, payload)])
+    await relay.send()
+    root = tmp_path / "all"
+    async with _gather(root, nats_server) as gather:
+        await asyncio.wait_for(gather.until_idle(), _PATIENT_S)
+        assert gather.state().refused == len(bad)
+        assert gather.taken == len(list(tokyo.rglob("*.zip"))) + 1 + 2  # two of them were only refused on the shelf
+    async with _gather(root, nats_server) as gather:
+        await asyncio.wait_for(gather.until_idle(), _PATIENT_S)
+        assert (gather.state().refused, gather.taken) == (0, 0)
+    assert {path.name for path in (root / ".collectors").iterdir() if path.is_dir()} == {"tokyo"}
+    assert not (tmp_path / "etc").exists()
+
+
+async def test_a_broker_that_lost_its_newest_messages_costs_nothing(tmp_path: Path, nats_server: NatsServer, relays: Relays) -> None:
+    """Killed with its newest block gone: its consumer would take new messages for old ones."""
+    tokyo = _record(tmp_path / "tokyo", "tokyo", {minute: list(range(20 * minute, 20 * minute + 20)) for minute in range(6)})
+    minutes = sorted(tokyo.rglob("*.zip"))
+    relay = relays("tokyo", tokyo)
+    await relay.start()
+    root = tmp_path / "all"
+    async with _gather(root, nats_server) as gather:
+        await relay.send(minutes[:4])
+        await asyncio.wait_for(gather.until_idle(), _PATIENT_S)
+        nats_server.kill()
+        nats_server.newest_blocks("HOGA_SEGMENTS")[-1].unlink()
+        nats_server.start()
+        async with asyncio.timeout(_PATIENT_S):
+            while not gather.state().connected:
+                await asyncio.sleep(0.05)
+        await relay.stop()
+        relay = relays("tokyo", tokyo)
+        await relay.start()
+        await relay.send(minutes[5:])
+        _merge(tokyo)
+        async with asyncio.timeout(_PATIENT_S):
+            while not (await gather.end(DAY)).settled:
+                pass
+    assert _united(root).sha256 == _truth(tmp_path, tokyo)
+
+
+async def test_a_second_gather_in_one_folder_is_refused(tmp_path: Path, nats_server: NatsServer, relays: Relays) -> None:
+    async with _gather(tmp_path / "all", nats_server):
+        with pytest.raises(ArchiveBusy):
+            async with _gather(tmp_path / "all", nats_server):
+                pass
+
+
+async def test_two_archives_of_one_broker_get_everything_each(tmp_path: Path, nats_server: NatsServer, relays: Relays) -> None:
+    relay = relays("tokyo", _record(tmp_path / "tokyo", "tokyo", {0: list(range(30))}))
+    await relay.start()
+    count = await relay.send()
+    for root in ("one", "other"):
+        async with _gather(tmp_path / root, nats_server) as gather:
+            await asyncio.wait_for(gather.until_idle(), _PATIENT_S)
+            assert gather.taken == count

@@ -1,0 +1,173 @@
+"""A collector's day becomes what it is at the collector, by its own manifest; what is missing is named."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from hoga.archive.form.discover import discover
+from hoga.archive.form.layout import COLLECTORS_DIR
+from hoga.archive.form.manifest import read_manifest
+from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.keep.merge import merge_day
+from hoga.archive.prove.verify import verify
+from hoga.relay import shelf as shelf_module
+from hoga.relay.settle import settle_day
+from hoga.relay.shelf import FOLDED_DIR, Shelf, State
+from tests.archive.workshop import DAY, Workshop, agg_trade
+from tests.relay.collected import as_parts, ledger_parts, list_day, parts_of, tree
+
+EXECUTION = f"BTCUSDT_execution_{DAY}"
+
+
+def _seal(root: Path, *minutes: int) -> Workshop:
+    shop = Workshop(root / "binance" / "execution", "execution")
+    for minute in minutes:
+        start = shop.minute_ns(f"13-{minute:02}")
+        ids = range(20 * minute, 20 * minute + 20)
+        shop.seal(f"13-{minute:02}", [agg_trade(start + at, number) for at, number in enumerate(ids)], ids=ids)
+    return shop
+
+
+def _merge(root: Path) -> None:
+    for day in discover([root]).days:
+        merge_day(day, venue="binance", archive_format="zip", purge=True)
+
+
+@pytest.fixture(autouse=True)
+def _in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test here waits for the disk."""
+    monkeypatch.setattr(os, "fsync", lambda fd: None)
+    monkeypatch.setattr(shelf_module, "sync_filesystem", lambda folders: None)
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Path:
+    """The collector's data folder."""
+    _seal(tmp_path / "there", 0, 1, 2)
+    return tmp_path / "there"
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    return Shelf(tmp_path / "here")
+
+
+def _settled_tree(home: Path) -> dict[str, bytes]:
+    return {name: data for name, data in tree(home).items() if not name.startswith(FOLDED_DIR)}
+
+
+def _ask(shelf: Shelf, there: Path, need: list[str]) -> None:
+    for file in need:
+        shelf.take(as_parts("tokyo", file, (there / file).read_bytes()))
+    shelf.forget("tokyo")
+
+
+def _complete(shelf: Shelf, there: Path) -> list[list[str]]:
+    """Settle, and bring what it needs, until it needs nothing. Returns what it needed."""
+    asked = []
+    for _ in range(5):
+        settled = settle_day(str(shelf.folder("tokyo")), DAY, list_day(there, DAY))
+        if not settled.need:
+            return asked
+        asked.append(settled.need)
+        _ask(shelf, there, settled.need)
+    raise AssertionError(f"it still needs {settled.need}, {settled.troubles}")
+
+
+def test_minutes_that_all_came_become_the_collectors_own_day(shelf: Shelf, there: Path) -> None:
+    """Only the manifest is asked for."""
+    shelf.take(parts_of("tokyo", there) + ledger_parts("tokyo", there, 2))
+    _merge(there)
+    assert _complete(shelf, there) == [[f"binance/execution/{EXECUTION}.manifest.json"]]
+    assert _settled_tree(shelf.folder("tokyo")) == tree(there)
+    assert (shelf.home.parent / COLLECTORS_DIR / "tokyo").is_dir()
+
+
+def test_nothing_came_and_all_of_it_is_asked_for(shelf: Shelf, there: Path) -> None:
+    _merge(there)
+    assert _complete(shelf, there) == [[f"binance/execution/{EXECUTION}.manifest.json"], [f"binance/execution/{EXECUTION}.zip"]]
+    assert _settled_tree(shelf.folder("tokyo")) == tree(there)
+
+
+def test_a_minute_that_is_missing_is_found_by_the_text(shelf: Shelf, there: Path) -> None:
+    """The whole day is asked for then: at the collector its minutes are no files any more."""
+    shelf.take([part for part in parts_of("tokyo", there) if "13-01" not in part.head.file] + ledger_parts("tokyo", there, 2))
+    _merge(there)
+    assert _complete(shelf, there)[-1] == [f"binance/execution/{EXECUTION}.zip"]
+    assert _settled_tree(shelf.folder("tokyo")) == tree(there)
+
+
+def test_lines_of_the_ledger_that_are_missing_do_not_matter_once_there_is_a_manifest(shelf: Shelf, there: Path) -> None:
+    """Its account is the collector's own, not what was left of the lines."""
+    shelf.take(parts_of("tokyo", there) + ledger_parts("tokyo", there, 2)[1:])
+    _merge(there)
+    _complete(shelf, there)
+    assert _settled_tree(shelf.folder("tokyo")) == tree(there) | {
+        name: data for name, data in _settled_tree(shelf.folder("tokyo")).items() if name.startswith(".arriving")
+    }
+
+
+def test_a_day_that_the_collector_has_not_merged_is_completed_as_minutes(shelf: Shelf, there: Path) -> None:
+    shelf.take(parts_of("tokyo", there)[:1])
+    settled = settle_day(str(shelf.folder("tokyo")), DAY, list_day(there, DAY))
+    assert settled.open == [EXECUTION]
+    assert len(settled.need) == 3  # two minutes and the ledger
+    _complete(shelf, there)
+    assert _settled_tree(shelf.folder("tokyo")) == tree(there)
+
+
+def test_late_minutes_of_a_settled_day_are_taken_when_the_collector_has_merged_them(shelf: Shelf, there: Path) -> None:
+    shelf.take(parts_of("tokyo", there) + ledger_parts("tokyo", there, 2))
+    _merge(there)
+    _complete(shelf, there)
+    _seal(there, 3)
+    shelf.take([part for part in parts_of("tokyo", there) if "13-03" in part.head.file] + ledger_parts("tokyo", there, 2))
+    _complete(shelf, there)
+    assert _settled_tree(shelf.folder("tokyo")) == tree(there)  # the minute waits beside the day, as it does there
+    _merge(there)
+    _complete(shelf, there)
+    assert _settled_tree(shelf.folder("tokyo")) == tree(there)
+    manifest = read_manifest(SeriesDay(there / "binance" / "execution", "BTCUSDT", "execution", DAY).manifest_path)
+    assert manifest is not None
+    assert manifest.records == 80
+
+
+def test_what_comes_again_after_the_day_is_settled_changes_nothing(shelf: Shelf, there: Path) -> None:
+    sent = parts_of("tokyo", there) + ledger_parts("tokyo", there, 2)
+    shelf.take(sent)
+    _merge(there)
+    _complete(shelf, there)
+    before = tree(shelf.folder("tokyo"))
+    assert {each.state for each in Shelf(shelf.home.parent).take(sent)} == {State.SEEN}
+    assert _complete(shelf, there) == []
+    assert tree(shelf.folder("tokyo")) == before
+
+
+def test_a_damaged_minute_is_made_good_by_the_collectors_day(shelf: Shelf, there: Path) -> None:
+    shelf.take(parts_of("tokyo", there) + ledger_parts("tokyo", there, 2))
+    path = next(path for path in shelf.folder("tokyo").rglob("*13-01.zip"))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0x10
+    path.write_bytes(data)
+    _merge(there)
+    _complete(shelf, there)
+    assert _settled_tree(shelf.folder("tokyo")) == tree(there)
+
+
+def test_who_does_not_answer_keeps_what_came(shelf: Shelf, there: Path) -> None:
+    shelf.take(parts_of("tokyo", there) + ledger_parts("tokyo", there, 2))
+    before = tree(shelf.folder("tokyo"))
+    settled = settle_day(str(shelf.folder("tokyo")), DAY, None)
+    assert (settled.need, settled.open, settled.troubles) == ([], [], [])
+    assert tree(shelf.folder("tokyo")) == before
+
+
+def test_a_settled_day_is_sound(shelf: Shelf, there: Path) -> None:
+    shelf.take(parts_of("tokyo", there) + ledger_parts("tokyo", there, 2))
+    _merge(there)
+    _complete(shelf, there)
+    report = verify([shelf.folder("tokyo") / "binance"])
+    assert report.ok, report.problems
