@@ -245,7 +245,7 @@ def test_the_exit_takes_two_steps_and_can_be_taken_back(own_stage: Stage, chromi
     assert [who for who, _ in flattened] == ["dashboard"]
 
 
-@pytest.mark.parametrize("size, unpacked, sent", [("desk", 270_000, 105_000), ("phone", 230_000, 90_000)])
+@pytest.mark.parametrize("size, unpacked, sent", [("desk", 250_000, 98_000), ("phone", 215_000, 85_000)])
 def test_a_first_visit_loads_little(open_page: Open, size: str, unpacked: int, sent: int) -> None:
     page = open_page("#lang=en", size=size)
     if size == "desk":
@@ -260,7 +260,9 @@ def test_a_first_visit_loads_little(open_page: Open, size: str, unpacked: int, s
     assert sum(each[0] for each in loaded) < unpacked, sorted(loaded)
     assert sum(each[1] for each in loaded) < sent
     names = " ".join(each[2] for each in loaded)
-    assert not [word for word in ("ko.js", "help", "trader", "settings", "log-lines", "hub", "collectors") if word in names]
+    assert not [
+        word for word in ("ko.js", "help", "trader", "settings", "log-lines", "hub", "collectors", "trouble", "sheets") if word in names
+    ]
 
 
 @pytest.mark.parametrize("size", ["desk", "phone"])
@@ -323,7 +325,7 @@ def test_the_hub_is_shown_when_one_runs(stage: Stage, open_page: Open) -> None:
     assert "refused" in second
     assert "1,234" in page.inner_text("#hub-line")
     assert page.locator("#alert-rows li").all_inner_texts() == ["✕\nConnection lost: upbit-private\nrefused"]
-    assert "upbit-private" in page.inner_text("#reasons"), "no reason of the verdict speaks of it"
+    wait(page, "document.querySelector('#reasons').textContent.includes('upbit-private')")  # no reason of the verdict speaks of it
 
 
 HOSTILE = '<img src=x onerror="document.title=1">' + "长" * 160

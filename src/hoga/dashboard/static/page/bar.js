@@ -1,11 +1,11 @@
 // The bar: the verdict in words, since when, when the next try is; and below it, only when not all is well, why.
 import { byId, List, make, mark, put } from "./dom.js";
 import { clock, span } from "./format.js";
-import { known, t } from "./i18n.js";
+import { t } from "./i18n.js";
 import { otherLanguage, otherTheme, search } from "./keys.js";
 import { RANGES } from "./timeline.js";
 import { isLocal, setView, view } from "./view.js";
-import { alertText, happenedText, shortVerdict, verdictText, whenText } from "./words.js";
+import { happenedText, shortVerdict, verdictText, whenText } from "./words.js";
 
 const GLYPHS = { recording: "●", degraded: "▲", stopped: "✕", waiting: "…" };
 const STALE_S = 1.7;
@@ -37,7 +37,7 @@ export function mountBar(store) {
     mark(byId("link"), "data-link", link);
     put(byId("link-text"), link === "stale" ? t("age", { span: span(Math.round(store.age())) }) : t(`link-${link === "lost" ? "lost-short" : link}`));
     put(byId("clock"), store.news ? `${clock(store.clock(), isLocal())}${isLocal() ? "" : " UTC"}` : "");
-    paintReasons(lost ? [] : [...store.reasons, ...alertsOf(store)]);
+    paintReasons(lost ? [] : [...store.reasons, ...store.alerts]);
   };
 
   const subText = (state) => {
@@ -105,11 +105,3 @@ export function mountBar(store) {
 }
 
 const newest = (incidents) => incidents.reduce((found, each) => (!each.open && each.to != null && (!found || each.to > found.to) ? each : found), null);
-
-// The alerts that no reason of the verdict speaks of: what is recorded, and yet odd. (Incidents have their own list.)
-const SPOKEN = new Set(["gap", "disk", "clock"]);
-function alertsOf(store) {
-  const named = new Set(store.reasons.map((reason) => reason.args?.connection));
-  return (store.slow?.hub?.alerts ?? []).filter(([kind, subject]) => !SPOKEN.has(kind) && !named.has(subject))
-    .map(([kind, subject, text, code, args]) => ({ level: "warn", text: `${known(`al-${kind}`) ? t(`al-${kind}`) : kind}, ${subject}: ${alertText(text, code, args)}` }));
-}

@@ -2,7 +2,7 @@
 import { parse, scaled, usefulDigits } from "./decimal.js";
 import { measured, tickOf } from "./levels.js";
 
-export const KEPT_MS = 300_000;
+export const KEPT_MS = 300_000, HOLD_MS = 3000; // so long a book counts where none came after it
 const COLUMN_MS = 250; // one book is kept of each such stretch, the last
 const TRADES = 400;
 const WIDEST = 3;

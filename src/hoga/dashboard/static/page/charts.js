@@ -19,18 +19,19 @@ const SPACE_PX = 66; // between two labels of the time axis, at least
 const SAY_MS = 5000;
 const NARROW_PX = 520; // names are short then
 const positive = (values) => values.map((value) => (value > 0 ? value : null)); // a logarithm has no zero
+const band = (low, high) => ({ log: true, curves: () => bandCurves(low, high), data: (ring) => [positive(ring.get(high)), positive(ring.get(low))] });
 
 // What each plot shows: `curves(store)` are {name, label, text, colour, fill, width, scale}, `data` its values from a ring.
 const PLOTS = {
   run: [
-    { key: "rate", title: "pc-rate", x: "rate", log: false, curves: venueCurves, data: venueData, parts: true },
-    { key: "latency", title: "pc-latency", x: "latency", log: true, curves: () => bandCurves("p50", "p99"), data: (ring) => [positive(ring.get("p99")), positive(ring.get("p50"))] },
-    { key: "disk", title: "pc-disk", x: "todisk", log: true, curves: () => bandCurves("disk50", "disk99"), data: (ring) => [positive(ring.get("disk99")), positive(ring.get("disk50"))] },
-    { key: "load", title: "pc-load", x: "load", log: false, curves: loadCurves, data: (ring) => [ring.get("cpu"), ring.get("collector"), positive(ring.get("queue"))], least: 10 },
+    { title: "pc-rate", x: "rate", curves: venueCurves, data: venueData, parts: true },
+    { title: "pc-latency", x: "latency", ...band("p50", "p99") },
+    { title: "pc-disk", x: "todisk", ...band("disk50", "disk99") },
+    { title: "pc-load", x: "load", curves: loadCurves, data: (ring) => [ring.get("cpu"), ring.get("collector"), positive(ring.get("queue"))], least: 10 },
   ],
   own: [
-    { key: "own-rate", title: "pc-rate", x: "rate", log: false, curves: () => [{ name: "rate", label: "", text: rate, colour: (c) => c.curve, fill: (c) => mix(c.curve, c.card, 0.25) }], data: (ring) => [ring.get("rate")] },
-    { key: "own-latency", title: "pc-latency", x: "latency", log: true, curves: () => bandCurves("p50", "p99"), data: (ring) => [positive(ring.get("p99")), positive(ring.get("p50"))] },
+    { title: "pc-rate", x: "rate", curves: () => [{ name: "rate", label: "", text: rate, colour: (c) => c.curve, fill: (c) => mix(c.curve, c.card, 0.25) }], data: (ring) => [ring.get("rate")] },
+    { title: "pc-latency", x: "latency", ...band("p50", "p99") },
   ],
 };
 
@@ -64,7 +65,7 @@ function venueData(ring, store) { return stacked(venues(store).map((name) => rin
 export async function mount(slot, store, which = "run") {
   const box = make("div", { class: "charts" });
   slot.append(box);
-  if (canDraw()) await Promise.all(["uPlot.min.css", "uPlot.iife.min.js"].map((file) => fetched(`/static/vendor/${file}`)));
+  if (canDraw()) await fetched("/static/vendor/uPlot.iife.min.js");
   for (const spec of PLOTS[which]) new Plot(box, spec, store, which === "own");
 }
 
@@ -73,7 +74,7 @@ class Plot {
     this.spec = spec;
     this.store = store;
     this.own = own;
-    this.title = make("button", { type: "button", class: "x", "data-x": spec.x, text: t(spec.title) });
+    this.title = make("button", { type: "button", class: "x", "data-x": spec.x, "data-t": spec.title, text: t(spec.title) });
     this.when = make("time");
     this.values = make("span", { class: "values" });
     this.plot = make("div", { class: "plot", role: "img", tabindex: "0", "aria-label": t(spec.title) });
@@ -94,7 +95,7 @@ class Plot {
       this.plot.replaceWith(this.words);
       soon(this);
     }
-    for (const kind of own ? ["own"] : ["point"]) store.on(kind, () => this.wanted());
+    store.on(own ? "own" : "point", () => this.wanted());
     for (const kind of ["history", "choice", "incidents"]) store.on(kind, () => this.wanted(true));
     for (const kind of ["meta", "look"]) store.on(kind, () => this.rebuild());
     axis.on((what) => { if (what === "span") { this.said = -Infinity; this.wanted(true); } });
@@ -102,7 +103,13 @@ class Plot {
 
   wanted(all = false) { this.fresh ||= all; if (this.seen || this.words) soon(this); }
 
-  rebuild() { this.u?.destroy(); this.u = null; if (!this.seen) { put(this.title, t(this.spec.title)); mark(this.plot, "aria-label", t(this.spec.title)); } this.wanted(true); }
+  rebuild() {
+    this.u?.destroy();
+    this.u = null;
+    mark(this.plot, "aria-label", t(this.spec.title));
+    this.said = -Infinity;
+    this.wanted(true);
+  }
 
   sized() {
     const width = this.plot.clientWidth, height = Math.max(LEAST_PX, this.plot.clientHeight);
@@ -122,11 +129,10 @@ class Plot {
     if (this.fresh || !this.u || (!axis.paused && now - this.drawn >= dot * 0.7 && from <= now && (!axis.zoom || this.drawn <= to))) {
       this.fresh = false;
       this.drawn = now;
-      this.curves ??= spec.curves(store);
       if (!this.u) this.curves = spec.curves(store);
       this.data = [ring.t, ...spec.data(ring, store)];
       if (axis.paused) this.data = this.data.map((row) => row.slice()); // the rings go on
-      this.bands = bands(store.incidents ?? [], from, to, now, this.own ? (each) => isOf(each, placeOf(store), store) : null);
+      this.bands = bands(store.incidents, from, to, now, this.own ? (each) => isOf(each, placeOf(store), store) : null);
       if (this.words) { /* told below */ } else if (!this.width) this.sized(); else if (!this.u) this.build(); else this.u.setData(this.data);
     }
     this.tell();
@@ -135,7 +141,6 @@ class Plot {
 
   build() {
     const colours = ink();
-    const pad = [6, RIGHT_PX, 0, 0];
     const line = { stroke: colours.soft, font: colours.font, grid: { stroke: colours.grid, width: 1 }, ticks: { show: false } };
     const y = this.spec.log
       ? { distr: 3, log: 10, range: (_, low, high) => { const [a, b, at] = logAxis(low ?? 1, high ?? 10); this.marks = at; return [a, b]; } }
@@ -146,7 +151,7 @@ class Plot {
     }));
     const bandsBetween = this.curves.findIndex((curve) => curve.band);
     this.u = new uPlot({
-      width: this.width, height: this.height, padding: pad, pxAlign: 1,
+      width: this.width, height: this.height, padding: [6, RIGHT_PX, 0, 0],
       legend: { show: false },
       cursor: {
         y: false,
@@ -204,7 +209,6 @@ class Plot {
   // The title line: what, and its values at the cursor, or the newest.
   tell() {
     const { data, curves } = this;
-    put(this.title, t(this.spec.title));
     if (!data) return;
     if (this.shownFor !== curves) {
       this.shownFor = curves;
@@ -237,8 +241,8 @@ class Plot {
   }
 
   // In words, for those who do not see it.
-  speak(now, atOnce = false) {
-    if (!atOnce && performance.now() - this.said < SAY_MS) return;
+  speak(now) {
+    if (performance.now() - this.said < SAY_MS) return;
     const { data, curves } = this;
     if (!data) return;
     this.said = performance.now();
@@ -248,7 +252,7 @@ class Plot {
     curves.forEach((curve, which) => {
       const values = this.spec.parts && which + 2 < data.length ? data[which + 1].map((value, at) => (value == null ? null : value - (data[which + 2][at] ?? 0))) : data[which + 1];
       const found = start < 0 ? null : summary(values.slice(start, data[0].length));
-      if (found) words.unshift(t("pc-said", { name: curve.label || t(this.spec.title), now: curve.text(found[3]), low: curve.text(found[0]), high: curve.text(found[2]) }));
+      if (found) words.unshift(t("pc-said", { name: curve.label || t(this.spec.title), now: curve.text(found.now), low: curve.text(found.low), high: curve.text(found.high) }));
     });
     const text = [t("pc-alt", { title: t(this.spec.title), from: moment(from, now, isLocal()), to: moment(to, now, isLocal()) }),
       words.length ? words.join("; ") : t("pc-empty"), this.bands?.length ? t("pc-bands", { count: this.bands.length }) : ""].filter(Boolean).join(". ");

@@ -1,4 +1,4 @@
-// Days as strips: 24 hours, minute by minute, recorded, missed or not yet. Here that of the chosen instrument; `today` has those of all.
+// Days as strips: 24 hours by minute, recorded, missed or not yet. Here that of the chosen instrument; `today` has those of all.
 import { axis } from "./axis.js";
 import { placeOf } from "./chosen.js";
 import { make, mark, put } from "./dom.js";

@@ -1,8 +1,7 @@
-// The search in words (`btc venue:upbit kind:orderbook state:silent -usdt`) and the orders of the list. Pure.
-import { healthOf, severity, codeOf, stateOf } from "./states.js";
+// The search in words: `btc venue:upbit kind:orderbook state:silent -usdt`. Loaded when somebody searches. Pure.
+import { codeOf, stateOf } from "./states.js";
 import { kindText, venueText } from "./words.js";
 
-export const SORTS = ["", "name", "rate", "latency", "p99", "gaps"];
 const STATES = { late: "gated", silent: "silent", disk: "disk", down: "disconnected", disconnected: "disconnected", gated: "gated", never: "never", connecting: "never", ok: "ok", recording: "ok" };
 
 // Whether an instrument is meant. Words are joined by "and"; a minus before one turns it round.
@@ -32,26 +31,8 @@ function anywhere(word, store) {
   return (each) => each.key.toLowerCase().includes(word) || venueText(each.venue, store).toLowerCase().includes(word) || each.streams.some((at) => { const row = store.meta.streams[at]; return row[0].toLowerCase().includes(word) || kindText(row[4]).toLowerCase().includes(word); });
 }
 
-const RANKED_MS = 10000;
-
-// In order; `ranks` remembers how busy each was, so that rows change places only when that has changed a good deal.
-export function sorted(list, key, store, ranks, fresh) {
-  const now = performance.now();
-  const again = fresh || now - (ranks.at ?? -1e9) > RANKED_MS;
-  if (again) ranks.at = now;
-  const rows = list.map((each, at) => {
-    const health = healthOf(each, store);
-    if (again || !ranks.has(each)) ranks.set(each, Math.round(2 * Math.log2((health.perSecond ?? 0) + 0.05)));
-    return { each, at, health, rank: ranks.get(each) };
-  });
-  const by = {
-    "": (a, b) => severity(b.health.st) - severity(a.health.st) || b.rank - a.rank,
-    name: (a, b) => (a.each.symbol < b.each.symbol ? -1 : a.each.symbol > b.each.symbol ? 1 : 0),
-    rate: (a, b) => b.rank - a.rank,
-    latency: (a, b) => (b.health.median ?? -1) - (a.health.median ?? -1),
-    p99: (a, b) => (b.health.p99 ?? -1) - (a.health.p99 ?? -1),
-    gaps: (a, b) => b.health.gaps - a.health.gaps,
-  }[key] ?? (() => 0);
-  rows.sort((a, b) => by(a, b) || a.at - b.at);
-  return rows.map((row) => row.each);
+// What can be asked for, of this run.
+export function wordsOf(store) {
+  const rows = store.meta?.streams ?? [], found = { venue: rows.map((row) => row[1]), kind: rows.map((row) => row[4]), state: ["trouble", "silent", "late", "down", "disk"] };
+  return Object.entries(found).flatMap(([key, values]) => [...new Set(values)].map((value) => `${key}:${value}`));
 }

@@ -1,10 +1,10 @@
 // Depth over time: a column of sizes for each moment, the best two as lines, trades as dots. Across is time, up is price; both have an axis.
 import { axis } from "./axis.js";
-import { columnAt, KEPT_MS, reachOf } from "./bookdata.js";
+import { columnAt, HOLD_MS, KEPT_MS, reachOf } from "./bookdata.js";
 import { hasBook } from "./chosen.js";
 import { write } from "./decimal.js";
 import { make, put } from "./dom.js";
-import { clock, moment } from "./format.js";
+import { clock } from "./format.js";
 import { soon } from "./frames.js";
 import { t } from "./i18n.js";
 import { clear, ink, mix, parts } from "./ink.js";
@@ -13,17 +13,16 @@ import { marks } from "./timeline.js";
 import { isLocal } from "./view.js";
 
 const WINDOWS = [30_000, 60_000, 120_000, KEPT_MS]; // so long is what is shown while there is no more
-const BOTTOM = 18, SHADES = 64, HOLD_MS = 3000, DOT_MOST = 4;
+const BOTTOM = 18, SHADES = 64, DOT_MOST = 4;
 
 export class Heatmap {
   constructor(slot, store, data) {
     this.store = store;
     this.data = data;
-    this.title = make("button", { type: "button", class: "x", "data-x": "heat", "data-t": "heat", text: t("heat") });
     this.read = make("span", { class: "values" });
     this.box = make("div", { class: "heat" });
     this.told = make("p", { class: "quiet", "aria-live": "polite" });
-    slot.append(make("figure", { class: "heat-figure" }, make("figcaption", {}, this.title, this.read), this.box, this.told));
+    slot.append(make("figure", { class: "heat-figure" }, make("figcaption", {}, make("button", { type: "button", class: "x", "data-x": "heat", "data-t": "heat" }), this.read), this.box, this.told));
     this.heat = document.createElement("canvas");
     this.side = 0;
     this.low = this.high = null;
@@ -52,7 +51,6 @@ export class Heatmap {
 
   paint() {
     const { paper, data } = this;
-    put(this.title, t("heat"));
     const [from, to] = [this.from, this.to] = this.window();
     if (!paper.ctx) { this.say(); return; }
     if (!paper.width) return; // out of sight
@@ -88,7 +86,7 @@ export class Heatmap {
     this.wide = wide / ratio; this.tall = high / ratio;
     if (this.low != null) { this.drawTrades(colours); this.drawPrices(colours); }
     this.drawTimes(colours);
-    if (this.low != null) this.drawCross(colours); else this.drawWords(colours);
+    if (this.low == null) this.drawWords(colours); else if (this.reading) this.reading.drawCross(this, colours); else if (this.point || this.mark != null || axis.cursor != null) this.beginReading();
     this.say();
   }
 
@@ -215,30 +213,6 @@ export class Heatmap {
     for (const each of at) { const x = this.x(each); if (x > 20 && x < this.wide - 20) ctx.fillText(clock(each, isLocal(), fine), x, this.tall + 4); }
   }
 
-  drawCross(colours) {
-    const { ctx } = this.paper;
-    const at = this.point ? this.from + (this.point.x / this.wide) * (this.to - this.from) : axis.cursor;
-    ctx.fillStyle = colours.ink;
-    if (at != null && at >= this.from && at <= this.to) { ctx.globalAlpha = 0.5; ctx.fillRect(Math.round(this.x(at)), 0, 1, this.tall); }
-    const price = this.point ? this.high - (this.point.y / this.tall) * (this.high - this.low) : this.mark;
-    if (price != null) { ctx.globalAlpha = 0.5; ctx.fillRect(0, Math.round(this.y(price)), this.wide, 1); }
-    ctx.globalAlpha = 1;
-    put(this.read, this.point || (at != null && at >= this.from) ? this.readAt(at, this.point ? price : null) : "");
-  }
-
-  // What lies under the cursor: the moment, the best two of then, and the size at the nearest price.
-  readAt(at, price) {
-    const column = columnAt(this.data.columns, at, HOLD_MS), { digits } = this.data;
-    const when = moment(at, this.store.now, isLocal());
-    if (!column) return `${when} · ${t("heat-nothing")}`;
-    const text = (units) => write(BigInt(Math.round(units)), digits);
-    if (price == null) return `${when} · ${column.bids.length ? text(column.bids[0]) : "–"} / ${column.asks.length ? text(column.asks[0]) : "–"}`;
-    let near = null, size = 0;
-    for (const side of [column.bids, column.asks]) for (let at = 0; at < side.length; at += 2) if (near == null || Math.abs(side[at] - price) < Math.abs(near - price)) { near = side[at]; size = side[at + 1]; }
-    if (near == null || Math.abs(near - price) * this.tall > 8 * (this.high - this.low)) return `${when} · ${text(price)} · ${t("heat-no-size")}`;
-    return `${when} · ${text(near)} · ${t("heat-size", { size: sizeOf(size) })}`;
-  }
-
   drawWords(colours) {
     const { ctx } = this.paper;
     ctx.font = `13px ${colours.font.slice(5)}`;
@@ -249,9 +223,15 @@ export class Heatmap {
   }
 
   say() {
-    const { book } = this.data;
-    const best = book?.bids.length && book.asks.length ? t("heat-best", { bid: write(book.bids[0][0], book.digits), ask: write(book.asks[0][0], book.digits) }) : t("waiting-book");
+    const { book } = this.data, best = book?.bids.length && book.asks.length ? t("heat-best", { bid: write(book.bids[0][0], book.digits), ask: write(book.asks[0][0], book.digits) }) : t("waiting-book");
     this.paper.say(t("heat-alt", { name: this.store.choice, minutes: Math.round((this.to - this.from) / 60_000) || 1, best }));
+  }
+
+  // What is said under a cursor is loaded with the first one.
+  beginReading() {
+    if (this.reading !== undefined) return;
+    this.reading = null;
+    import("./heat-reading.js").then((found) => { this.reading = found; this.touched = true; soon(this); }, () => { this.reading = undefined; });
   }
 
   hover(event) {
@@ -272,7 +252,7 @@ export class Heatmap {
     else {
       const from = this.point ?? { x: this.wide - 1, y: this.tall / 2 };
       const { x, y } = this.point = { x: Math.max(0, Math.min(this.wide, from.x + by[0])), y: Math.max(0, Math.min(this.tall, from.y + by[1])) };
-      if (this.low != null) put(this.told, this.readAt(this.from + (x / this.wide) * (this.to - this.from), this.high - (y / this.tall) * (this.high - this.low)));
+      if (this.low != null && this.reading) put(this.told, this.reading.readAt(this, this.from + (x / this.wide) * (this.to - this.from), this.high - (y / this.tall) * (this.high - this.low)));
     }
     event.preventDefault();
     event.stopPropagation();
@@ -290,8 +270,6 @@ function typical(columns) {
   sizes.sort((a, b) => a - b);
   return sizes[Math.floor(sizes.length * 0.75)];
 }
-
-const sizeOf = (size) => { const text = size.toPrecision(3); return text.includes("e") ? String(Number(text)) : text; };
 
 export function roundStep(least) {
   const by = 10 ** Math.floor(Math.log10(Math.max(1, least)));

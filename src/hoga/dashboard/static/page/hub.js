@@ -1,23 +1,27 @@
 // The hub: who takes what from this run; and the alerts that the verdict does not speak of. Loaded when there is a hub.
-import { head, make, mark, put, Rows } from "./dom.js";
+import { fetched, head, make, mark, put, Rows } from "./dom.js";
 import { count, percent, rate, span } from "./format.js";
 import { addWords, known, t } from "./i18n.js";
-import { alertText, levelOf, plainWord, venueText } from "./words.js";
+import { levelOf, lossText, plainWord, streamsText, venueText } from "./words.js";
+
+const SPOKEN = new Set(["gap", "disk", "clock"]); // of these alerts the verdict speaks, or the list of incidents
 
 export async function mount(slot, store) {
-  await addWords("hub");
+  await Promise.all([addWords("hub"), fetched("/static/sheets.css")]);
   const line = make("p", { id: "hub-line" }), alertList = make("ul", { id: "alert-rows" }), list = make("ul", { id: "hub-rows" });
   slot.append(head("hub", make("span", { "data-t": "hub" })), alertList, line, list);
   const alerts = new Rows(alertList, ["", "", ""], false), connections = new Rows(list, ["", "", "", ""], false);
   const some = (key, value) => (value ? t(key, { count: count(value) }) : "");
   const joined = (parts) => parts.filter(Boolean).join(" · ");
-  store.touch("look"); // the bar's alerts have their words now
 
   store.subscribe(["slow", "look"], () => {
     const it = store.slow?.hub;
     slot.hidden = !it;
+    const told = (it?.alerts ?? []).map(([kind, subject, ...alert]) => ({ kind, subject, name: known(`al-${kind}`) ? t(`al-${kind}`) : kind, text: alertText(...alert) }));
+    const named = new Set(store.reasons.map((reason) => reason.args?.connection));
+    store.alerts = told.filter((each) => !SPOKEN.has(each.kind) && !named.has(each.subject)).map((each) => ({ level: "warn", text: `${each.name}, ${each.subject}: ${each.text}` }));
     if (!it) return;
-    alerts.fill(it.alerts, ([kind, subject, text, code, args]) => [{ text: "✕", level: "bad" }, { text: `${known(`al-${kind}`) ? t(`al-${kind}`) : kind}: ${subject}`, level: "bad" }, alertText(text, code, args)]);
+    alerts.fill(told, (each) => [{ text: "✕", level: "bad" }, { text: `${each.name}: ${each.subject}`, level: "bad" }, each.text]);
     put(line, !it.components && !it.subscriptions ? t("hub-unused") : joined([
       t("hub-components", { count: count(it.components), subscriptions: count(it.subscriptions), values: count(it.values) }), some("hub-delivered", it.delivered),
       it.latency_ms != null && t("hub-latency", { ms: `${it.latency_ms.toFixed(2)} / ${it.latency_p99_ms?.toFixed(2) ?? "–"}` }), some("hub-dropped", it.dropped), some("hub-raised", it.callback_errors), some("hub-stale", it.stale_frames),
@@ -31,4 +35,17 @@ export async function mount(slot, store) {
       ])];
     });
   });
+}
+
+function alertText(text, code, args) {
+  if (!code || !known(`at-${code}`)) return text;
+  const words = { ...args };
+  if (args.reason) words.what = [incidentText(args), streamsText(args.streams), `${t("missed").toLowerCase()}: ${lossText(args.missed, args.uncounted)}`].join(", ");
+  if (args.state) words.state = plainWord(t(`cs-${args.state}`));
+  return t(`at-${code}`, words);
+}
+
+function incidentText({ reason, conn, venue, from_ns: from, to_ns: to }) {
+  const who = conn ? t("who-conn", { conn }) : venue ? t("who-venue", { venue }) : t("who-none");
+  return known(`i-${reason}`) ? t(`i-${reason}`, { who, span: span((to - from) / 1e9) }) : reason;
 }

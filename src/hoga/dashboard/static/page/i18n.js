@@ -1,5 +1,5 @@
-// The page's words. Each language is a file, and its rarer words are files of their own (`words/ko.js`, `words/ko-help.js`): those alone
-// are loaded that are in use. In a file {tile: {rate: "Frames"}} are the words `tile-rate`, and {heat: {"": "Depth"}} are `heat`.
+// The page's words: a file for each language, and for its rarer words (`words/ko-help.js`), loaded when they are used.
+// In a file {tile: {rate: "Frames"}} are the words `tile-rate`, and {heat: {"": "Depth"}} are `heat`.
 import { setUnits } from "./format.js";
 
 const UNITS = { en: { s: " s", min: " min", h: " h", d: " d" }, ko: { s: "초", min: "분", h: "시간", d: "일" } };
@@ -45,7 +45,7 @@ function flat(group) {
   return out;
 }
 
-// Gives all below `root` their words: data-t the text, data-hint a field's hint, data-name a name, data-tip name and title of what has no words.
+// Gives all below `root` their words: data-t text, data-hint a field's hint, data-name a name, data-tip name and title.
 export function worded(root) {
   for (const node of root.querySelectorAll("[data-t], [data-hint], [data-name], [data-tip]")) {
     const { t: text, hint, name, tip } = node.dataset;

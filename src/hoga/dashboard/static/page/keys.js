@@ -2,6 +2,7 @@
 import { byId } from "./dom.js";
 import { languages } from "./i18n.js";
 import { closeSheet } from "./layout.js";
+import { RANGES } from "./timeline.js";
 import { isDark, setView, view } from "./view.js";
 
 export const otherTheme = () => setView({ theme: isDark() ? "light" : "dark" });
@@ -23,7 +24,7 @@ export function mountKeys(store) {
       "?": open, "/": search, t: otherTheme, l: otherLanguage,
       b: () => byId("only-bad").click(),
       g: () => byId("log-toggle").click(),
-      1: () => setView({ range: "1m" }), 2: () => setView({ range: "15m" }), 3: () => setView({ range: "1h" }), 4: () => setView({ range: "24h" }),
+      ...Object.fromEntries(Object.keys(RANGES).map((range, at) => [at + 1, () => setView({ range })])),
       ArrowDown: free && (() => store.step(1)),
       ArrowUp: free && (() => store.step(-1)),
       Escape: () => { byId("settings").open = false; closeSheet(); },

@@ -23,9 +23,9 @@ export class Ladder {
       button.addEventListener("click", () => { this.group = ticks; this.seen.step = null; soon(this); });
       return button;
     });
-    this.label = make("button", { type: "button", class: "x", "data-x": "book", "data-t": "group", text: t("group") });
-    this.buttonBox = make("div", { class: "grouping", role: "group" }, this.label, ...this.buttons);
-    this.heads = ["price", "size", "sum"].map((key) => make("th", { scope: "col", text: t(key) }));
+    this.label = make("button", { type: "button", class: "x", "data-x": "book", "data-t": "group" });
+    this.buttonBox = make("div", { class: "grouping", role: "group", "data-name": "group" }, this.label, ...this.buttons);
+    this.heads = ["price", "size", "sum"].map((key) => make("th", { scope: "col", "data-t": key }));
     this.body = make("tbody");
     this.table = make("table", { class: "ladder" }, make("thead", {}, make("tr", {}, ...this.heads)), this.body);
     this.none = make("p", { class: "none" });
@@ -58,17 +58,13 @@ export class Ladder {
 
   paint() {
     const { book } = this.data;
-    put(this.label, t("group"));
-    mark(this.buttonBox, "aria-label", t("group-by"));
     this.buttons.forEach((button, at) => { mark(button, "aria-pressed", String(GROUPS[at] === this.group)); mark(button, "title", t("group-ticks", { ticks: GROUPS[at] })); });
-    this.heads.forEach((head, at) => put(head, t(["price", "size", "sum"][at])));
     this.table.hidden = this.buttonBox.hidden = !book;
     this.none.hidden = Boolean(book);
     if (!book) { this.letters = null; put(this.none, t(hasBook(this.store) ? "waiting-book" : "no-book")); return; }
     const step = this.data.tick * BigInt(this.group), now = performance.now();
     const bids = grouped(book.bids, step, true).slice(0, this.count), asks = grouped(book.asks, step, false).slice(0, this.count);
-    const sums = { bid: summed(bids), ask: summed(asks) };
-    const most = [sums.bid.at(-1) ?? 0n, sums.ask.at(-1) ?? 0n].reduce((a, b) => (a > b ? a : b));
+    const sums = { bid: summed(bids), ask: summed(asks) }, ends = [sums.bid.at(-1) ?? 0n, sums.ask.at(-1) ?? 0n], most = ends[ends[0] < ends[1] ? 1 : 0];
     const letters = [0, 0, 0];
     const compare = this.seen.step === step && this.seen.digits === book.digits && this.seen.sizeDigits === book.sizeDigits && !this.still;
     for (let at = 0; at < 2 * MOST; at += 1) {
@@ -120,6 +116,5 @@ export class Ladder {
     const old = age > (this.store.meta?.limits?.book_old_s ?? 10);
     mark(this.box, "data-old", old ? "" : null);
     mark(this.table, "aria-label", old ? t("book-old", { age: span(age) }) : t("ladder"));
-    return old ? t("book-old", { age: span(age) }) : "";
   }
 }

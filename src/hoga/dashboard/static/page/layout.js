@@ -8,11 +8,11 @@ const root = document.documentElement;
 let phone = null;
 
 export const isFlat = () => innerHeight <= 480 && innerWidth >= 560 && innerWidth <= 1000;
-const isSmall = () => innerWidth < 640 || isFlat();
+const isSmall = () => innerWidth < 1100;
 
 // What a small window needs, once; there is nothing to wait for where it is none.
 export async function beginLayout() {
-  if (isSmall() && !phone) [phone] = await Promise.all([import("./phone.js"), fetched("/static/phone.css")]);
+  if (isSmall() && !phone) [phone] = await Promise.all([import("./phone.js"), fetched("/static/small.css")]);
 }
 
 export function mountLayout(store) {
@@ -26,7 +26,8 @@ export function mountLayout(store) {
   const modeOf = () => {
     if (isSmall() && !phone) beginLayout().then(measure, console.error);
     if (phone && !mounted) { mounted = true; phone.mountPhone(store); worded(byId("tabs")); }
-    return isSmall() && phone ? "tabs" : innerWidth < 1100 ? "tablet" : innerWidth < 1600 ? "desk" : "wide";
+    if (phone && isSmall()) return innerWidth < 640 || isFlat() ? "tabs" : "tablet";
+    return innerWidth < 1600 ? "desk" : "wide";
   };
 
   const measure = () => {

@@ -1,6 +1,6 @@
 // The lines of the log, from a level on, followed as they come.
 import { axis } from "./axis.js";
-import { List, make, mark, put } from "./dom.js";
+import { fetched, List, make, mark, put } from "./dom.js";
 import { count } from "./format.js";
 import { addWords, t, worded } from "./i18n.js";
 import { parse, RANK } from "./log.js";
@@ -9,7 +9,7 @@ import { setView, view } from "./view.js";
 const LEVELS = ["", "WARNING", "ERROR"];
 
 export async function mount(slot, body, store) {
-  await addWords("log");
+  await Promise.all([addWords("log"), fetched("/static/sheets.css")]);
   const level = make("select", { id: "log-level", "data-name": "log-level" }, ...LEVELS.map((value) => make("option", { value, "data-t": `log-${value || "all"}` })));
   const follow = make("input", { id: "log-follow", type: "checkbox" });
   follow.checked = true;

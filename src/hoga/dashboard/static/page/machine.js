@@ -30,7 +30,12 @@ const PAIRS = {
   clock: ({ venues }) => { const known = venues?.find((venue) => venue.clock_offset_ms != null); return venues && (known ? t("clock-by", { ms: ms(known.clock_offset_ms), source: known.clock_source }) : t("clock-unknown")); },
   queue: (_, { totals }) => totals?.queue > 0 && count(totals.queue),
   sealed: ({ venues }) => venues && [sum(venues, "sealed") ? t("minutes", { count: count(sum(venues, "sealed")) }) : t("first-minute"), sum(venues, "waiting") ? t("waiting", { count: count(sum(venues, "waiting")) }) : "", sum(venues, "days") ? t("days-merged", { count: count(sum(venues, "days")) }) : ""].filter(Boolean).join(" · "),
-  lost: ({ venues }) => { const lost = Object.entries((venues ?? []).reduce((all, venue) => { for (const [reason, frames] of Object.entries(venue.lost)) if (frames) all[reason] = (all[reason] ?? 0) + frames; return all; }, {})); return lost.length > 0 && { text: lost.map(([reason, frames]) => `${reasonText(reason)} ${count(frames)}`).join(", "), level: "bad" }; },
+  lost: ({ venues }) => {
+    const lost = {};
+    for (const venue of venues ?? []) for (const [reason, frames] of Object.entries(venue.lost)) if (frames) lost[reason] = (lost[reason] ?? 0) + frames;
+    const words = Object.entries(lost).map(([reason, frames]) => `${reasonText(reason)} ${count(frames)}`);
+    return words.length > 0 && { text: words.join(", "), level: "bad" };
+  },
   odd: ({ venues }) => sum(venues ?? [], "odd") > 0 && count(sum(venues, "odd")),
   temp: ({ hardware }) => hardware?.temperature != null && `${hardware.temperature.toFixed(0)} °C`,
   publish: ({ process }) => process && t("each", { cost: `${process.publish_us.toFixed(0)} µs`, span: span(process.publish_interval_s) }),
@@ -42,13 +47,13 @@ export function mount(slot, store) {
   const empty = make("p", { class: "empty" });
   slot.append(head("machine", make("span", { "data-t": "machine-recorder" })), empty, list);
   const rows = [...Object.entries(BARS).map(([key, read]) => ({ key, read, bar: make("i") })), ...Object.entries(PAIRS).map(([key, read]) => ({ key, read, bar: null }))].map((row) => {
-    const label = make("button", { type: "button", class: "x", "data-x": `m-${row.key}` });
+    const label = make("button", { type: "button", class: "x", "data-x": `m-${row.key}`, "data-t": `ml-${row.key}` });
     const value = make("dd");
     const text = make("span", { class: "text" });
     value.append(...(row.bar ? [make("span", { class: "meter", "aria-hidden": "true" }, row.bar)] : []), text);
     const node = make("div", { class: row.bar ? "bar" : "pair", hidden: "" }, make("dt", {}, label), value);
     list.append(node);
-    return { ...row, node, label, text };
+    return { ...row, node, text };
   });
   store.subscribe(["slow", "look"], () => {
     if (axis.paused) return;
@@ -61,7 +66,6 @@ export function mount(slot, store) {
       row.node.hidden = !found;
       if (!found) continue;
       const { text, level, part } = typeof found === "string" ? { text: found } : found;
-      put(row.label, t(`ml-${row.key}`));
       put(row.text, text);
       mark(row.node, "data-level", level ?? null);
       if (row.bar) row.bar.style.transform = `scaleX(${part == null ? 0 : Math.max(0, Math.min(1, part)).toFixed(3)})`;

@@ -46,10 +46,7 @@ function bring(id, load) {
     try {
       await (await load()).mount(byId(id), store);
       worded(byId(id));
-    } catch (fault) {
-      asked = false;
-      console.error(fault);
-    }
+    } catch (fault) { asked = false; console.error(fault); }
   };
 }
 
@@ -58,7 +55,7 @@ const PANELS = {
   incidents: () => import("./incidents.js"), connections: () => import("./connections.js"), machine: () => import("./machine.js"),
 };
 const bringing = new Map(Object.entries(PANELS).map(([id, load]) => [byId(id), bring(id, load)]));
-const sight = new IntersectionObserver((entries) => { for (const { target, isIntersecting } of entries) if (isIntersecting) bringing.get(target)(); }, { rootMargin: "100px -1px" });
+const sight = new IntersectionObserver((entries) => { for (const { target, isIntersecting } of entries) if (isIntersecting) bringing.get(target)(); }, { rootMargin: "0px -1px" });
 const whenThere = (keys, isThere, act) => store.subscribe(keys, () => { if (isThere()) act(); });
 whenThere(["now"], () => store.reasons.length, () => needWords("trouble", store));
 whenThere(["trader"], () => store.trader, bring("trader", () => import("./trader.js")));
@@ -82,9 +79,8 @@ store.subscribe(["meta"], () => {
 });
 const choose = () => {
   if (!store.instruments.length) return;
-  const row = store.meta.streams.findIndex((each) => `${each[1]}:${each[0]}` === view.stream); // an address of an earlier page names a stream
   const first = store.instrumentOf[store.meta.books[0] ?? 0] ?? store.instruments[0];
-  store.choose((store.instrument(view.stream) ?? store.instrumentOf[row] ?? first).key);
+  store.choose((store.instrument(view.stream) ?? first).key);
 };
 let range = view.range;
 store.subscribe(["view"], () => { choose(); if (range !== view.range) { range = view.range; store.ask(); } });

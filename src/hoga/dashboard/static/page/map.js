@@ -6,7 +6,7 @@ import { make, mark, put } from "./dom.js";
 import { count, rate } from "./format.js";
 import { soon } from "./frames.js";
 import { isAsked, severity, STATES } from "./states.js";
-import { t } from "./i18n.js";
+import { addWords, t } from "./i18n.js";
 import { ink, mix } from "./ink.js";
 import { Paper } from "./paper.js";
 import { plainWord, venueText } from "./words.js";
@@ -15,9 +15,12 @@ const MOST_PX = 200, MOST_TABS_PX = 160; // of height; more streams than fit the
 const touch = matchMedia("(hover: none)");
 const LIGHT = [0.16, 0.34, 0.56, 0.8, 1];
 
-export function mount(slot, store) { return new StreamMap(slot, store); }
+export async function mount(slot, store) {
+  await addWords("map");
+  new StreamMap(slot, store);
+}
 
-export class StreamMap {
+class StreamMap {
   constructor(slot, store) {
     this.store = store;
     this.line = make("p", { class: "map-line" });

@@ -1,4 +1,4 @@
-// What small windows have besides: five tabs, a curve in the room that "now" leaves, and the next instrument by a swipe. Loaded with phone.css.
+// What small windows have besides: five tabs, a curve in the room that "now" leaves, and the next instrument by a swipe. Loaded with small.css.
 import { byId, make, mark } from "./dom.js";
 import { isFlat } from "./layout.js";
 import { setView, view } from "./view.js";

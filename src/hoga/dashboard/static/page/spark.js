@@ -1,7 +1,5 @@
-// Sparklines: one path whose text is set anew, and the last minute of every rate that they show.
+// Sparklines: one path whose text is set anew.
 import { svg } from "./dom.js";
-
-const LATEST = 60;
 
 // An empty picture with one path: {picture, path}.
 export function sparkOf(width, height, attributes) {
@@ -47,44 +45,4 @@ export function folded(values, points) {
     out.push(most);
   }
   return out;
-}
-
-// The last minute of every stream's rate, one value a second: for sparklines. Fed from what comes anyway.
-class Rates {
-  constructor(store) {
-    this.store = store;
-    this.turn = 0; // grows with each value
-    store.on("meta", () => this.begin());
-    store.on("point", () => this.take());
-    this.begin();
-  }
-
-  begin() {
-    const { length } = this.store.meta?.streams ?? [];
-    if (this.values?.length === length * LATEST) return;
-    this.values = new Float32Array(length * LATEST);
-    this.at = this.count = 0;
-  }
-
-  take() {
-    const { rate } = this.store.rows;
-    for (let place = 0; place < this.values.length / LATEST; place += 1) this.values[place * LATEST + this.at] = rate[place] ?? 0;
-    this.at = (this.at + 1) % LATEST;
-    this.count = Math.min(LATEST, this.count + 1);
-    this.turn += 1;
-  }
-
-  // Of some streams together, oldest first.
-  of(places) {
-    return Array.from({ length: this.count }, (_, at) => {
-      const slot = (this.at - this.count + at + LATEST) % LATEST;
-      return places.reduce((sum, place) => sum + this.values[place * LATEST + slot], 0);
-    });
-  }
-}
-
-const kept = new WeakMap();
-export function ratesOf(store) {
-  if (!kept.has(store)) kept.set(store, new Rates(store));
-  return kept.get(store);
 }

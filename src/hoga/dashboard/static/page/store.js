@@ -1,17 +1,5 @@
 // What the page knows, and who is told when it changes. Modules are mounted into slots and never speak to each other but through here.
-//
-//   mount(slot, store)        every module exports it: `slot` is its element, by id; it subscribes to what it shows
-//   store.subscribe(keys, fn) fn(changed) is called in the next animation frame after one of `keys` changed, once, with the set of
-//                             all that changed
-//   store.touch(...keys)      says that they changed
-//   store.on(kind, fn)        fn(message) at once when it comes: of every message's `k`, and meta, rows, point, incidents, strips,
-//                             now (each news), choice, look
-//   store.say(object)         says something to the server
-//
-// Keys, and where they stand: meta (meta, instruments), now (now, state, reasons, totals), rows (columns), strips (strips, days), slow
-// (connections, venues, machine, process, hub), incidents, log, trader, choice, about (the answer to a choice), book, link, view (view.js),
-// look (language, theme or colours), tick (four times a second), size. Times are the server's, in ms.
-// Messages say how things are, so the newest one wins; every list here is bounded.
+// How, and which keys there are: docs/dashboard.md. Messages say how things are, so the newest one wins; every list here is bounded.
 const COLUMNS = ["rate", "rec", "gaps", "q", "med", "p99", "flush", "st", "usual"];
 
 export class Store {
@@ -32,10 +20,10 @@ export class Store {
     this.days = {};
     this.slow = null;
     this.incidents = []; // newest last
+    this.alerts = []; // {level, text}: what the hub calls odd, and no reason speaks of
     this.log = { first: 0, lines: [] };
     this.trader = null;
     this.choice = ""; // "venue:SYMBOL"
-    this.about = null;
     this.book = null;
     this.link = { state: "wait", since: performance.now(), heard: 0 };
     this.offset = null; // server's wall clock less ours, ms
@@ -47,8 +35,6 @@ export class Store {
     this._framed = false;
     this._spent = 0;
   }
-
-  // -- who is told
 
   subscribe(keys, fn) {
     this._listeners.set(fn, keys);
@@ -93,8 +79,6 @@ export class Store {
   // Seconds since the recorder last said something, as far as this page knows.
   age() { return this.news ? (this.news.age ?? 0) + (performance.now() - this.link.heard) / 1000 : 0; }
 
-  // -- messages
-
   on(kind, fn) {
     if (!this._on.has(kind)) this._on.set(kind, []);
     this._on.get(kind).push(fn);
@@ -111,7 +95,6 @@ export class Store {
     for (const message of messages) {
       if (message.k === "hello") this._hello(message);
       else if (message.k === "news") this._news(message);
-      else if (message.k === "instrument") { this.about = message; this.touch("about"); }
       else if (message.k === "book") { this.book = message; this.touch("book"); }
       this.emit(message.k, message);
     }
@@ -166,7 +149,7 @@ export class Store {
       this.emit("rows", message.rows);
       this.touch("rows");
     }
-    if (message.usual) { this.rows.usual = message.usual; this.emit("usual", message.usual); }
+    if (message.usual) this.rows.usual = message.usual;
     if (message.log) { this.log = message.log; this.touch("log"); }
     if (message.strips || message.days) {
       Object.assign(this.strips, message.strips);
@@ -182,8 +165,6 @@ export class Store {
     this.touch("now");
   }
 
-  // -- the choice: an instrument
-
   instrument(key) { return this.instruments.find((each) => each.key === key); }
 
   chosenInstrument() { return this.instrument(this.choice); }
@@ -195,12 +176,11 @@ export class Store {
     const fresh = key !== this.choice;
     this.choice = key;
     if (fresh) {
-      this.about = null;
       this.book = null;
       this.ask();
     }
     this.emit("choice", key);
-    this.touch("choice", "about", "book");
+    this.touch("choice", "book");
   }
 
   // What is looked at, and over which range: said when it changes, and to a server that has forgotten it.

@@ -2,10 +2,10 @@
 import { axis } from "./axis.js";
 import { head, make, mark, put, tool } from "./dom.js";
 import { count, ms, rate } from "./format.js";
-import { matcher, SORTS, sorted } from "./filter.js";
 import { t } from "./i18n.js";
 import { openChosen } from "./layout.js";
-import { ratesOf, sparkOf, sparkPath } from "./spark.js";
+import { SORTS, sorted } from "./order.js";
+import { sparkOf, sparkPath } from "./spark.js";
 import { healthOf, stateOf } from "./states.js";
 import { setView, view } from "./view.js";
 import { channelText, kindText, venueText, venueShort } from "./words.js";
@@ -13,10 +13,10 @@ import { channelText, kindText, venueText, venueShort } from "./words.js";
 const SPARE = 4;
 const SETTLE_MS = 1000; // how often the order is looked at again
 const TROUBLED = /(^| )state:trouble( |$)/;
+const SPARK_PX = 400; // so wide a list has sparklines
 const CALM_MS = 2500; // rows do not move under a pointer that does
 
 export function mountStreams(slot, store) {
-  const rates = ratesOf(store);
   const filter = make("input", { id: "filter", type: "search", autocomplete: "off", spellcheck: "false", list: "filter-words", "data-hint": "filter-hint", "data-name": "filter" });
   const words = make("datalist", { id: "filter-words" });
   const sort = make("select", { id: "sort", "data-name": "sort" }, ...SORTS.map((key) => make("option", { value: key, "data-t": `sort-${key || "trouble"}` })));
@@ -31,7 +31,7 @@ export function mountStreams(slot, store) {
   );
   list.append(room);
 
-  let order = [], rows = [], lookedAt = 0, stirred = -1e9, height = 0, top = 0;
+  let search = null, rates = null, order = [], rows = [], lookedAt = 0, stirred = -1e9, height = 0, top = 0;
   const ranks = new Map(); // instrument → how busy it is, in steps: the order does not tremble
 
   const rowHeight = () => (document.documentElement.dataset.mode === "tabs" || document.documentElement.hasAttribute("data-few") ? 44 : 32);
@@ -39,8 +39,8 @@ export function mountStreams(slot, store) {
   const arrange = (fresh) => {
     lookedAt = performance.now();
     if (!store.meta) { order = []; return; }
-    const match = matcher(view.filter, store);
-    order = sorted(store.instruments.filter(match), view.sort, store, ranks, fresh);
+    if (view.filter && !search) seek();
+    order = sorted(search ? store.instruments.filter(search.matcher(view.filter, store)) : store.instruments, view.sort, store, ranks, fresh);
     const all = store.instruments.length;
     put(total, order.length === all ? t("of-streams", { count: count(all), streams: count(store.meta.streams.length) }) : `${count(order.length)} / ${count(all)}`);
     empty.hidden = order.length > 0;
@@ -49,10 +49,17 @@ export function mountStreams(slot, store) {
     mark(only, "aria-pressed", String(TROUBLED.test(view.filter)));
   };
 
+  // How words are understood is loaded when the first is looked for.
+  const seek = () => import("./filter.js").then((found) => {
+    search = found;
+    store.touch("view");
+  }, console.error);
+
   const add = () => {
-    const cells = { st: make("span", { class: "st", "aria-hidden": "true" }), sym: make("b", { class: "sym cut" }), badge: make("span", { class: "badge" }), chips: make("span", { class: "chips" }), rate: make("span", { class: "rate" }), lat: make("span", { class: "lat" }), word: make("span", { class: "quiet" }), spark: sparkOf(48, 16, { class: "row-spark", width: 48, height: 16 }) };
-    const row = make("div", { role: "option", class: "row" }, cells.st, make("span", { class: "name" }, cells.sym, cells.badge), cells.word, cells.chips, cells.spark.picture, cells.rate, cells.lat);
-    const entry = { row, ...cells, each: null, chipNodes: [] };
+    const [badge, chips, rate, lat, word] = ["badge", "chips", "rate", "lat", "quiet"].map((name) => make("span", { class: name })), sym = make("b", { class: "sym cut" });
+    const st = make("span", { class: "st", "aria-hidden": "true" }), { picture, path } = sparkOf(48, 16, { class: "row-spark", width: 48, height: 16 });
+    const row = make("div", { role: "option", class: "row" }, st, make("span", { class: "name" }, sym, badge), word, chips, picture, rate, lat);
+    const entry = { row, st, sym, badge, chips, rate, lat, word, path, each: null, chipNodes: [] };
     row.addEventListener("click", () => { choose(entry.each); openChosen(); });
     room.append(row);
     return entry;
@@ -67,17 +74,18 @@ export function mountStreams(slot, store) {
     put(entry.sym, each.symbol);
     put(entry.badge, size === 44 ? venueText(each.venue, store) : venueShort(each.venue, store));
     put(entry.rate, st && !perSecond ? "–" : rate(perSecond));
-    if (entry.each !== each || entry.turn !== rates.turn) { entry.turn = rates.turn; mark(entry.spark.path, "d", sparkPath(rates.of(each.streams), 48, 16)); }
+    const fresh = entry.each !== each;
+    if (rates && (fresh || entry.turn !== rates.turn)) { entry.turn = rates.turn; mark(entry.path, "d", sparkPath(rates.of(each.streams), 48, 16)); }
     put(entry.lat, st ? state.word : median == null ? "" : ms(median));
     mark(entry.lat, "data-level", st ? state.level : null);
-    if (entry.each !== each) {
+    if (fresh) {
       entry.each = each;
       mark(entry.sym, "title", each.symbol);
       mark(entry.badge, "title", venueText(each.venue, store));
       entry.chips.replaceChildren();
       entry.chipNodes = each.streams.map((at) => { const chip = make("span", { class: "chip", text: channelText(meta.streams[at]), title: `${kindText(meta.streams[at][4])} · ${meta.streams[at][0]}` }); entry.chips.append(chip, " "); return chip; });
     }
-    entry.chipNodes.forEach((chip, at) => mark(chip, "data-level", levelOf(columns.st[each.streams[at]])));
+    entry.chipNodes.forEach((chip, at) => mark(chip, "data-level", stateOf(columns.st[each.streams[at]]).level));
     put(entry.word, state.word);
     const on = each === store.chosenInstrument();
     mark(entry.row, "aria-selected", String(on));
@@ -94,7 +102,11 @@ export function mountStreams(slot, store) {
     if (asked || (now - lookedAt > SETTLE_MS && now - stirred > CALM_MS)) arrange(asked);
     if (!slot.offsetParent) return; // its tab is not open
     const size = rowHeight();
-    if (changed.has("size") || changed.has("view") || changed.has("look") || changed.has("meta") || !height) { height = list.clientHeight; top = list.scrollTop; }
+    if (asked || changed.has("size") || !height) {
+      height = list.clientHeight;
+      top = list.scrollTop;
+      if (rates === null && list.clientWidth >= SPARK_PX) { rates = false; import("./rates.js").then((found) => { rates = new found.Rates(store); }, () => { rates = null; }); }
+    }
     mark(list, "data-lines", size === 44 ? "two" : "one");
     const space = `${order.length * size}px`;
     if (room.style.height !== space) room.style.height = space;
@@ -132,6 +144,7 @@ export function mountStreams(slot, store) {
     if (step) { event.preventDefault(); event.stopPropagation(); stir(); store.step(step); } else if (event.key === "Enter") openChosen();
   });
   new ResizeObserver(() => store.touch("size")).observe(list);
+  filter.addEventListener("focus", () => { if (!search) seek(); });
   filter.addEventListener("input", () => setView({ filter: filter.value }));
   filter.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown" && !filter.value.endsWith(":")) { event.preventDefault(); list.focus(); } else if (event.key === "Enter" && order.length) { choose(order[0]); openChosen(); }
@@ -141,12 +154,8 @@ export function mountStreams(slot, store) {
   store.subscribe(["view", "meta", "look"], () => {
     if (filter.value !== view.filter) filter.value = view.filter;
     if (sort.value !== view.sort) sort.value = view.sort;
-    const rowsOf = store.meta?.streams ?? [];
-    const found = { venue: rowsOf.map((row) => row[1]), kind: rowsOf.map((row) => row[4]), state: ["trouble", "silent", "late", "down", "disk"] };
-    words.replaceChildren(...Object.entries(found).flatMap(([key, values]) => [...new Set(values)].map((value) => make("option", { value: `${key}:${value}` }))));
+    if (search) words.replaceChildren(...search.wordsOf(store).map((value) => make("option", { value })));
     rows.forEach((entry) => { entry.each = null; });
   });
   store.subscribe(["rows", "meta", "view", "look", "choice", "size", "scroll"], paint);
 }
-
-const levelOf = (flags) => (flags == null ? "idle" : flags ? stateOf(flags).level : "good");

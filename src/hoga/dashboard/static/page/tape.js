@@ -9,16 +9,15 @@ export class Tape {
   constructor(slot, store, data, rows = 12) {
     this.store = store;
     this.data = data;
-    this.heads = ["tape-time", "price", "size"].map((key) => make("th", { scope: "col", text: t(key) }));
+    const heads = ["tape-time", "price", "size"].map((key) => make("th", { scope: "col", "data-t": key }));
     this.rows = Array.from({ length: rows }, () => { const cells = [make("td"), make("td"), make("td")]; return { row: make("tr", {}, ...cells), cells, n: null }; });
-    this.table = make("table", { class: "tape" }, make("thead", {}, make("tr", {}, ...this.heads)), make("tbody", {}, ...this.rows.map((each) => each.row)));
+    this.table = make("table", { class: "tape" }, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...this.rows.map((each) => each.row)));
     this.none = make("p", { class: "none" });
     slot.append(this.table, this.none);
   }
 
   paint() {
     const { book, trades, traded, lost } = this.data;
-    this.heads.forEach((head, at) => put(head, t(["tape-time", "price", "size"][at])));
     mark(this.table, "aria-label", t("tape"));
     this.table.hidden = !trades.length;
     this.none.hidden = trades.length > 0 && !lost;

@@ -25,7 +25,7 @@ const TILES = [
 export function mountTiles(slot, store) {
   const rings = ringsOf(store);
   const tiles = TILES.map((tile) => {
-    const label = make("span", { class: "label cut" }), figure = make("span", { class: "figure" }), unit = make("span", { class: "unit" }), sub = make("span", { class: "sub cut" });
+    const label = make("span", { class: "label cut", "data-t": `tile-${tile.key}` }), figure = make("span", { class: "figure" }), unit = make("span", { class: "unit" }), sub = make("span", { class: "sub cut" });
     const node = make("button", { type: "button", class: "tile", "data-x": tile.key }, label, make("span", { class: "value cut" }, figure, " ", unit), sub);
     const { picture, path } = tile.curve ? sparkOf(W, H, { class: "spark", preserveAspectRatio: "none" }) : {};
     const bar = tile.meter && make("i");
@@ -33,14 +33,13 @@ export function mountTiles(slot, store) {
     if (bar) node.append(make("span", { class: "meter", "aria-hidden": "true" }, bar));
     node.addEventListener("click", () => leadTo(tile.to));
     slot.append(node);
-    return { tile, node, label, figure, unit, sub, path, bar };
+    return { tile, node, figure, unit, sub, path, bar };
   });
 
   const paint = () => {
     const stopped = document.documentElement.dataset.state === "stopped";
     for (const each of tiles) {
       const { text, unit, sub, level } = each.tile.figure(store);
-      put(each.label, t(`tile-${each.tile.key}`));
       put(each.figure, text);
       put(each.unit, text === "–" ? "" : unit);
       put(each.sub, sub);

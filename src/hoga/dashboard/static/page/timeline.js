@@ -114,15 +114,10 @@ export function axisText(value) {
   return String(Number(value.toPrecision(3)));
 }
 
-// [smallest, mean, largest, last] of what is there, null where nothing is.
-export function summary(values, from = 0) {
-  let low = Infinity, high = -Infinity, sum = 0, count = 0, last = null;
-  for (let at = from; at < values.length; at += 1) {
-    const value = values[at];
-    if (value == null) continue;
-    low = Math.min(low, value); high = Math.max(high, value); sum += value; count += 1; last = value;
-  }
-  return count ? [low, sum / count, high, last] : null;
+// {low, high, now} of what is there, null where nothing is.
+export function summary(values) {
+  const known = values.filter((value) => value != null);
+  return known.length ? { low: Math.min(...known), high: Math.max(...known), now: known.at(-1) } : null;
 }
 
 // A round top for an axis from 0 to at least `most`, and the steps up to it: 0, …, top; three or four of them.

@@ -23,13 +23,7 @@ export function happenedText(each, store) {
   return known(key) ? t(key, { who: who ? `${who} ` : "" }).trim() : each.reason;
 }
 
-function incidentText(each) {
-  const who = each.conn ? t("who-conn", each) : each.venue ? t("who-venue", each) : t("who-none");
-  return known(`i-${each.reason}`) ? t(`i-${each.reason}`, { who, span: span((each.to_ns - each.from_ns) / 1e9) }) : each.reason;
-}
-
-// The reasons of the verdict; why a connection is down is a code too where it is the connection's state. What the server counted is
-// counted on here, from the moments that it names.
+// The reasons of the verdict. What the server counted is counted on here, from the moments that it names.
 export function verdictText({ code, args }, store) { return known(`r-${code}`) ? t(`r-${code}`, counted(args, store)) : ""; }
 
 // The same for the bar, in a few words.
@@ -56,14 +50,6 @@ function counted(args, store) {
   return words;
 }
 
-export function alertText(text, code, args) {
-  if (!code || !known(`at-${code}`)) return text;
-  const words = { ...args };
-  if (args.reason) words.what = [incidentText(args), streamsText(args.streams), `${t("missed").toLowerCase()}: ${lossText(args.missed, args.uncounted)}`].join(", ");
-  if (args.state) words.state = plainWord(t(`cs-${args.state}`));
-  return t(`at-${code}`, words);
-}
-
 export const plainWord = (text) => text.replace(/^\S (?=\S)/, "");
 
 // A channel in a word: what stands before the pace (`depth20@100ms` → depth20).
@@ -71,4 +57,4 @@ export const channelText = (row) => row[3].split(/[@:]/)[0];
 
 // A venue for people; from the server where it tells.
 export const venueText = (venue, store) => store.meta?.venues?.find((each) => each.id === venue)?.title ?? venue;
-export const venueShort = (venue, store) => store.meta?.venues?.find((each) => each.id === venue)?.short ?? venue.split("-").map((part) => part[0]?.toUpperCase() ?? "").join("");
+export const venueShort = (venue, store) => store.meta?.venues?.find((each) => each.id === venue)?.short ?? venue;

@@ -11,8 +11,7 @@ export default {
   "filter-hint": "btc  venue:upbit  state:silent", "stand-still": "Stand still (space)", "go-on": "Go on (space)",
   "zoom-back": "Back from the zoom (Escape, double click)", group: "Step, ticks", sum: "Sum", ladder: "Order book", price: "Price", size: "Size",
   "waiting-book": "Waiting for the book.", "more-reasons": "{count} more reasons", "more-reasons-1": "1 more reason",
-  "since-at": "since {time}", "incidents-open": "{open} open · {count} in 24 h", "incidents-day": "{count} in 24 h", "group-by": "Put price levels together",
-  "group-ticks": "Levels of {ticks} ticks", "spread-line": "{text} · {ticks} ticks · {bps} bps", "spread-one": "{text} · 1 tick · {bps} bps", "book-old": "{age} old",
+  "since-at": "since {time}", "incidents-open": "{open} open · {count} in 24 h", "incidents-day": "{count} in 24 h",   "group-ticks": "Levels of {ticks} ticks", "spread-line": "{text} · {ticks} ticks · {bps} bps", "spread-one": "{text} · 1 tick · {bps} bps", "book-old": "{age} old",
   state: {
     recording: "Recording", degraded: "Degraded", stopped: "Not recording", waiting: "Connecting…",
   },
@@ -24,7 +23,7 @@ export default {
     stopped: "✕ stopped",
   },
   n: {
-    streams: "{count} streams", range: "Time range of the curves", now: "Now", tabs: "Parts of the page", "streams-1": "1 stream", filter: "Search",
+    group: "Put price levels together", streams: "{count} streams", range: "Time range of the curves", now: "Now", tabs: "Parts of the page", "streams-1": "1 stream", filter: "Search",
     sort: "Order of the list",
   },
   loss: {
@@ -85,10 +84,6 @@ export default {
   },
   sort: {
     trouble: "trouble first", name: "by name", rate: "by rate", latency: "by latency", p99: "by p99", gaps: "by gaps",
-  },
-  map: {
-    none: "No streams yet.", hint: "{streams} streams. Point at one to name it; arrows move, Enter chooses.", touch: "{streams} streams. A tap chooses one.",
-    alt: "Map of {streams} streams: {states}", usual: "usually {rate}",
   },
   pc: {
     rate: "Frames per second", latency: "Latency", disk: "Receipt to disk", load: "Processors and queue", cpu: "machine", collector: "recorder, of one processor",

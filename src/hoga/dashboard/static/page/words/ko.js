@@ -8,7 +8,7 @@ export default {
   "of-streams": "{count} · 스트림 {streams}개", "filter-hint": "btc  venue:upbit  state:silent", "stand-still": "멈춤 (스페이스)", "go-on": "계속 (스페이스)",
   "zoom-back": "확대 취소 (Esc, 더블 클릭)", group: "호가 단위, 틱", sum: "누적", ladder: "호가창", price: "가격", size: "수량", "waiting-book": "호가를 기다리는 중입니다.",
   "more-reasons": "원인 {count}개 더 보기", "more-reasons-1": "원인 1개 더 보기", "since-at": "{time}부터", "incidents-open": "{open}건 진행 중 · 24시간 {count}건", "incidents-day": "24시간 {count}건",
-  "group-by": "호가 묶기", "group-ticks": "{ticks}틱씩 묶기", "spread-line": "{text} · {ticks}틱 · {bps} bps", "spread-one": "{text} · 1틱 · {bps} bps", "book-old": "{age} 전",
+  "group-ticks": "{ticks}틱씩 묶기", "spread-line": "{text} · {ticks}틱 · {bps} bps", "spread-one": "{text} · 1틱 · {bps} bps", "book-old": "{age} 전",
   state: {
     recording: "기록 중", degraded: "일부 문제", stopped: "기록 중단", waiting: "연결 중…",
   },
@@ -19,7 +19,7 @@ export default {
     disconnected: "… 연결 끊김", connecting: "… 연결 중", connected: "✓ 연결됨", handover: "✓ 교대 중", reconnecting: "✕ 재연결 중", refused: "✕ 거절됨", stopped: "✕ 정지",
   },
   n: {
-    streams: "스트림 {count}개", range: "곡선의 기간", now: "현재", tabs: "화면 나누기", "streams-1": "스트림 1개", filter: "찾기", sort: "목록 순서",
+    group: "호가 묶기", streams: "스트림 {count}개", range: "곡선의 기간", now: "현재", tabs: "화면 나누기", "streams-1": "스트림 1개", filter: "찾기", sort: "목록 순서",
   },
   loss: {
     "": "손실: {loss}", none: "손실 없음", unknown: "셀 수 없음", least: "최소 {count}",
@@ -75,9 +75,6 @@ export default {
   },
   sort: {
     trouble: "문제 먼저", name: "이름순", rate: "빈도순", latency: "지연순", p99: "p99순", gaps: "공백순",
-  },
-  map: {
-    none: "아직 스트림이 없습니다.", hint: "스트림 {streams}개. 가리키면 이름이 보이고, 방향키로 옮기고 Enter로 선택합니다.", touch: "스트림 {streams}개. 누르면 선택됩니다.", alt: "스트림 {streams}개의 지도: {states}", usual: "평소 {rate}",
   },
   pc: {
     rate: "초당 프레임", latency: "지연", disk: "수신 → 디스크", load: "프로세서와 대기열", cpu: "전체", collector: "기록기 (코어 하나 기준)", "collector-short": "기록기", queue: "대기 중인 레코드",
