@@ -1,11 +1,13 @@
 """What the page looks like, and what it costs a browser that leaves it open: script per update, and memory after forced garbage collection.
 
     python -m tests.campaign.page [--minutes 20] [--symbols 100]
+    python -m tests.campaign.page --figures [--minutes 12] [--parts weight,paint,script,viewers,recorder,heap]
     python -m tests.campaign.page --looks FOLDER [--instruments 3,27,650] [--only gate,disk] [--sizes 1440x900,390x844]
                                   [--lang en,ko] [--theme light,dark]
 
-The second makes pictures of the page, healthy and in each trouble of `looks`, at every size, into FOLDER, and says of each how
-wide and how long the page is, how much of the first screen is filled, and what the browser complained of.
+The second measures all that the page is held to, and prints a table (`tests.campaign.figures`). The third makes pictures of the page,
+healthy and in each trouble of `looks`, at every size, into FOLDER, and says of each how wide and how long the page is, how much of the
+first screen is filled, and what the browser complained of.
 
 The first plays a run of two streams a symbol at 10 Hz. Prints one JSON object: script ms per update, the worst one, MB of heap at the
 beginning and the end, and the growth, MB an hour, by a line through the samples after the history of fifteen minutes is full.
@@ -16,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -25,18 +26,12 @@ from typing import Any
 import numpy
 from playwright.sync_api import Page, sync_playwright
 
+from tests.campaign.figures import chromium, heap_mb, main_figures
 from tests.campaign.looks import LOOKS, stage_of
 from tests.dashboard.stage import Stage, serving
 
 HISTORY_S = 900.0
 EVERY_S = 15.0
-
-
-def heap_mb(session: Any) -> float:
-    """The heap that is left after a collection."""
-    for _ in range(2):
-        session.send("HeapProfiler.collectGarbage")
-    return float(session.send("Runtime.getHeapUsage")["usedSize"]) / 1e6
 
 
 def follow(page: Page, session: Any, seconds: float) -> dict[str, object]:
@@ -91,7 +86,7 @@ def look(folder: Path, options: argparse.Namespace) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     sizes = [tuple(map(int, each.split("x"))) for each in options.sizes.split(",")]
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        browser = chromium(driver)
         for instruments in map(int, options.instruments.split(",")):
             with tempfile.TemporaryDirectory() as data:
                 stage = stage_of(Path(data), instruments)
@@ -133,6 +128,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--symbols", type=int, default=100)
+    parser.add_argument("--figures", action="store_true")
+    parser.add_argument("--parts", default="", help="of the figures")
     parser.add_argument("--looks", type=Path, metavar="FOLDER")
     parser.add_argument("--instruments", default="3,27,650")
     parser.add_argument("--only", default="")
@@ -145,10 +142,16 @@ def main() -> None:
     if options.looks:
         look(options.looks, options)
         return
+    if options.figures:
+        with sync_playwright() as driver:
+            browser = chromium(driver)
+            main_figures(browser, options.minutes, options.parts)
+            browser.close()
+        return
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
         stage = Stage(Path(folder), symbols=options.symbols)
         stage.play()
-        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        browser = chromium(driver)
         try:
             with serving(stage) as served:
                 page = browser.new_page(viewport={"width": 1440, "height": 900})

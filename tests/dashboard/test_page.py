@@ -11,10 +11,12 @@ import time
 from pathlib import Path
 from time import monotonic
 
+import msgspec
 import pytest
 
 from hoga.dashboard.page import VERSION, PageReader, PageWriter, page_path, remove_orphans
-from hoga.dashboard.snapshot import PageState
+from hoga.dashboard.snapshot import Happened, PageState, SnapshotDecoder, SnapshotEncoder
+from tests.dashboard.stage import make_meta, make_process, make_snapshot
 
 
 @pytest.fixture
@@ -180,3 +182,19 @@ def test_one_folder_has_one_page(tmp_path: Path) -> None:
     assert here == page_path(tmp_path / "data" / ".." / "data")
     assert here != page_path(tmp_path)
     assert here != page_path(tmp_path / "data", part="dashboard")
+
+
+def test_what_has_not_changed_is_read_once() -> None:
+    encoder, decoder = SnapshotEncoder(), SnapshotDecoder()
+    first = make_snapshot(make_meta(2), ticks=1)
+    second = msgspec.structs.replace(make_snapshot(first.meta, ticks=2), venues=first.venues, process=make_process(publish_us=99.0))
+    read = [decoder.decode(encoder.encode(each)) for each in (first, second, first)]
+    for told, given in zip(read, (first, second, first), strict=True):
+        assert msgspec.msgpack.encode(told) == msgspec.msgpack.encode(given)
+    assert read[0].meta is read[1].meta and read[0].venues is read[1].venues
+    assert read[0].process is not read[1].process and read[0].process == read[2].process != read[1].process
+    bare = {name: value for name, value in msgspec.to_builtins(first).items() if name not in ("hub", "happened", "trades")}
+    assert decoder.decode(msgspec.msgpack.encode(bare)).happened == Happened()
+    for payload in (b"", b"\x80", msgspec.msgpack.encode({**msgspec.to_builtins(first), "meta": 1})):
+        with pytest.raises(msgspec.DecodeError):
+            decoder.decode(payload)

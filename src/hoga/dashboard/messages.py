@@ -27,6 +27,7 @@ __all__ = [
     "days_part",
     "instrument_part",
     "meta_part",
+    "reason_key",
     "reasons_part",
     "rows_part",
     "totals_part",
@@ -137,8 +138,14 @@ def connections_part(rows: list[ConnectionRow], health: Mapping[str, ConnectionH
     return told
 
 
-def reasons_part(reasons: list[Finding], connections: list[ConnectionRow]) -> list[dict[str, Any]]:
-    """The verdict's reasons; those of a connection with the times from which a page can run clocks of its own."""
+def reason_key(reason: Finding) -> str:
+    """What a reason is about: the same while only its figures change."""
+    return f"{reason.code} {reason.args.get('connection') or reason.args.get('venue') or ''}"
+
+
+def reasons_part(reasons: list[Finding], connections: list[ConnectionRow], since: Mapping[str, int]) -> list[dict[str, Any]]:
+    """The verdict's reasons; those of a connection with the times from which a page can run clocks of its own. `since`: by
+    `reason_key` since when it has been one, ms; 0 or not there: not known."""
     by_name = {row.name: row for row in connections}
     told = []
     for reason in reasons:
@@ -146,7 +153,7 @@ def reasons_part(reasons: list[Finding], connections: list[ConnectionRow]) -> li
         row = by_name.get(str(args.get("connection", "")))
         if row is not None and "attempt" in args:
             args |= {"since": row.since_ns // MS_NS, "retry_at": row.retry_at_ns // MS_NS}
-        told.append({"code": reason.code, "level": reason.level, "args": args})
+        told.append({"code": reason.code, "level": reason.level, "args": args, "since": since.get(reason_key(reason), 0)})
     return told
 
 

@@ -31,6 +31,7 @@ from hoga.dashboard.messages import (
     days_part,
     instrument_part,
     meta_part,
+    reason_key,
     reasons_part,
     rows_part,
     totals_part,
@@ -38,7 +39,7 @@ from hoga.dashboard.messages import (
 )
 from hoga.dashboard.page import PageReader, PageWriter
 from hoga.dashboard.prometheus import Facts
-from hoga.dashboard.snapshot import DashboardStatus, Hardware, PageState, Snapshot, decode_snapshot, encode_status
+from hoga.dashboard.snapshot import DashboardStatus, Hardware, PageState, Snapshot, SnapshotDecoder, encode_status
 from hoga.dashboard.today import Day, Today
 from hoga.dashboard.trader_watch import TraderWatch
 from hoga.dashboard.watch import ConnectionHealth, Watch
@@ -80,6 +81,7 @@ class PageModel:
         self.trouble: str | None = None
         self.trader = TraderWatch(Path(config.trader_page)) if config.trader_page else None
         self._reader = PageReader(Path(config.page))
+        self._decoder = SnapshotDecoder()
         self._pid = 0
         self._turn = 0
         self._written_s = 0.0
@@ -108,6 +110,7 @@ class PageModel:
         self._incidents_fresh = False
         self._has_seen_run = False
         self._since: tuple[RunHealth, int] = (self.verdict.state, 0)
+        self._reasons_since: dict[str, int] = {}
         self._next_keep = monotonic() + _KEEP_S
         self.assets = ""
 
@@ -203,11 +206,14 @@ class PageModel:
             self._looking.tell()
 
     def _note_since(self) -> None:
-        """Since when the verdict's state holds. Of a run that was there before this process nobody knows it."""
+        """Since when the verdict's state holds, and each of its reasons. Of a run that was there before this process nobody knows it."""
         state = self.verdict.state
+        known = self._has_seen_run or self.snapshot is None or self.snapshot.now_ns - self.snapshot.meta.started_ns < _NEW_RUN_NS
+        now = time_ns() // MS_NS if known else 0
         if state is not self._since[0]:
-            known = self._has_seen_run or self.snapshot is None or self.snapshot.now_ns - self.snapshot.meta.started_ns < _NEW_RUN_NS
-            self._since = state, time_ns() // MS_NS if known else 0
+            self._since = state, now
+        if self.verdict.reasons or self._reasons_since:
+            self._reasons_since = {key: self._reasons_since.get(key, now) for key in map(reason_key, self.verdict.reasons)}
         self._has_seen_run = self._has_seen_run or self.snapshot is not None
 
     def _list_incidents(self, snapshot: Snapshot, quiet: list[float]) -> None:
@@ -217,7 +223,7 @@ class PageModel:
 
     def _take(self, payload: bytes, turn: int, pid: int, written_s: float) -> None:
         try:
-            snapshot = decode_snapshot(payload)
+            snapshot = self._decoder.decode(payload)
         except msgspec.DecodeError:
             self.page = PageState.VERSION
             return
@@ -338,7 +344,7 @@ class PageModel:
             "age": round(self.age_s, 2),
             "state": self.verdict.state,
             "since": self._since[1],
-            "reasons": reasons_part(self.verdict.reasons, snapshot.connections if snapshot is not None else []),
+            "reasons": reasons_part(self.verdict.reasons, snapshot.connections if snapshot is not None else [], self._reasons_since),
         }
         if slow:
             news["trader"] = self._trader_part()

@@ -46,7 +46,7 @@ export function mountBar(store) {
     if (state !== "recording") return store.reasons.length ? shortVerdict(store.reasons[0], store) : parts.join();
     const start = since || store.meta?.started, last = newest(store.incidents);
     if (start) parts.push(t("sub-since", { span: span((store.clock() - start) / 1000) }));
-    if (last && store.clock() - last.to < RECENT_MS) parts.push(t("sub-last", { what: happenedText(last, store), span: span((last.to - last.from) / 1000), ago: span(Math.max(1, Math.round((store.clock() - last.to) / 1000))) }));
+    if (last && store.clock() - last.to < RECENT_MS) parts.unshift(t("sub-last", { what: happenedText(last, store), span: span((last.to - last.from) / 1000), ago: span(Math.max(1, Math.round((store.clock() - last.to) / 1000))) }));
     return parts.join(" · ");
   };
 

@@ -22,6 +22,7 @@ export function mount(slot, store) {
     put(node.name, each.name);
     mark(node.name, "title", each.url ? `${each.name}: ${each.url}` : each.name);
     put(node.venue, venueText(each.venue, store));
+    mark(node.venue, "title", node.venue.textContent);
     put(node.pace, good ? `${rate(each.rate)}/s` : text.slice(2));
     mark(node.pace, "data-level", good ? null : level);
     put(node.line, (good ? goodLine(each) : downLine(each, store)).filter(Boolean).join(" · "));

@@ -42,6 +42,7 @@ export function mountTiles(slot, store) {
       const { text, unit, sub, level } = each.tile.figure(store);
       put(each.figure, text);
       put(each.unit, text === "–" ? "" : unit);
+      mark(each.figure.parentNode, "title", each.figure.parentNode.textContent);
       put(each.sub, sub);
       mark(each.sub, "title", sub || null);
       mark(each.node, "data-level", level);

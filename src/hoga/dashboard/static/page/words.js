@@ -1,5 +1,5 @@
 // What happened, in the viewer's language: incidents, losses, reasons and alerts come as codes with their figures.
-import { clock, count, span } from "./format.js";
+import { bytes, count, moment, span } from "./format.js";
 import { known, t } from "./i18n.js";
 import { isLocal } from "./view.js";
 
@@ -37,16 +37,20 @@ export const streamsText = (streams) => t("n-streams", { count: count(streams) }
 // Of a connection's state.
 export const levelOf = (state) => (state === "connected" || state === "handover" ? "good" : state === "connecting" || state === "disconnected" ? "warn" : "bad");
 
-// Since when; nothing where the sentence says so itself.
-export function whenText({ args }) { return args?.since ? t("since-at", { time: clock(args.since, isLocal()) }) : ""; }
+// Since when, as a time of day: from the moments that the server names, or from the seconds that it counted.
+export function whenText({ args, since }, store) {
+  const from = args?.since || (args?.seconds != null ? store.now - args.seconds * 1000 : since);
+  return from ? t("since-at", { time: moment(from, store.clock(), isLocal()) }) : "";
+}
 
 function counted(args, store) {
   const words = { ...args };
   if (known(`cs-${args?.why}`)) words.why = plainWord(t(`cs-${args.why}`));
   if (args?.since) words.seconds = Math.max(0, Math.round((store.clock() - args.since) / 1000));
   if (args?.retry_at) words.retry = Math.max(0, Math.ceil((args.retry_at - store.clock()) / 1000));
-  else if (args?.retry != null && store?.link) words.retry = Math.max(0, Math.round(args.retry));
+  else if (args?.retry != null) words.retry = Math.max(0, Math.round(args.retry));
   if (words.seconds != null) words.span = span(words.seconds);
+  for (const [key, word] of [["free", "room"], ["reserve", "kept"]]) if (args?.[key] != null) words[word] = bytes(args[key] * 2 ** 20);
   return words;
 }
 

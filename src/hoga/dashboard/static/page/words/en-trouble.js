@@ -21,8 +21,14 @@ export default {
   },
   v: {
     disconnected: "{connection} down for {span} · again in {retry} s (attempt {attempt})",
-    "never-connected": "{connection} not connected for {span} · again in {retry} s (attempt {attempt})", silent: "{count} silent for {span}: {names}",
-    gate: "too late: {names}, median {median} ms", "disk-full": "the disk is full: {free} MB free", "disk-low": "the disk is nearly full: {free} MB free",
-    unsubscribed: "subscription not accepted for {span}: {names}", stale: "the recorder has said nothing for {span}",
+    "never-connected": "{connection} not connected for {span} · again in {retry} s (attempt {attempt})",
+    silent: "{count} silent for {span}: {names} · halted, or misspelt?",
+    gate: "too late: {names}, median {median} ms · recorded again below {threshold} ms",
+    "disk-full": "the disk is full: {room} free · goes on above {kept}",
+    "disk-low": "the disk is nearly full: {room} free · recording pauses at {kept}",
+    unsubscribed: "subscription not accepted for {span}: {names} · asked again",
+    stale: "the recorder has said nothing for {span}",
+    clock: "this machine's clock is off by {offset} ms · set it: chronyc tracking",
+    skewed: "the clocks of this machine and of {venue} differ by about {median} ms · chronyc tracking",
   },
 };

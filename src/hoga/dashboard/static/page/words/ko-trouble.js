@@ -17,8 +17,15 @@ export default {
     "skewed-venue": "{venue}의 시계가 어긋난 것 같습니다: 지연이 {median} ms로 나오지만, 이 시스템의 시계는 {offset} ms만 어긋나 있습니다 (기준: {source})",
   },
   v: {
-    disconnected: "{connection} {span}째 끊김 · {retry}초 후 {attempt}번째 시도", "never-connected": "{connection} {span}째 연결 못 함 · {retry}초 후 {attempt}번째 시도",
-    silent: "무응답 {count}개, {span}째: {names}", gate: "지연 초과: {names}, 중앙값 {median} ms", "disk-full": "디스크가 가득 참: 여유 {free} MB", "disk-low": "디스크가 거의 참: 여유 {free} MB",
-    unsubscribed: "구독이 {span}째 받아들여지지 않음: {names}", stale: "기록기가 {span}째 응답이 없음",
+    disconnected: "{connection} {span}째 끊김 · {retry}초 후 {attempt}번째 시도",
+    "never-connected": "{connection} {span}째 연결 못 함 · {retry}초 후 {attempt}번째 시도",
+    silent: "무응답 {count}개, {span}째: {names} · 거래 정지나 오타?",
+    gate: "지연 초과: {names}, 중앙값 {median} ms · {threshold} ms 아래에서 다시 기록",
+    "disk-full": "디스크가 가득 참: 여유 {room} · {kept} 위에서 재개",
+    "disk-low": "디스크가 거의 참: 여유 {room} · {kept}에서 기록 중단",
+    unsubscribed: "구독이 {span}째 받아들여지지 않음: {names} · 다시 요청함",
+    stale: "기록기가 {span}째 응답이 없음",
+    clock: "이 시스템의 시계가 {offset} ms 어긋남 · chronyc tracking으로 확인",
+    skewed: "이 시스템과 {venue}의 시계가 약 {median} ms 다름 · chronyc tracking",
   },
 };
