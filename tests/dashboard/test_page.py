@@ -15,8 +15,8 @@ import msgspec
 import pytest
 
 from hoga.dashboard.page import VERSION, PageReader, PageWriter, page_path, remove_orphans
-from hoga.dashboard.snapshot import Happened, PageState, SnapshotDecoder, SnapshotEncoder
-from tests.dashboard.stage import make_meta, make_process, make_snapshot
+from hoga.dashboard.snapshot import Happened, PageState, RelayRow, SnapshotDecoder, SnapshotEncoder
+from tests.dashboard.stage import make_hub, make_meta, make_process, make_snapshot
 
 
 @pytest.fixture
@@ -186,15 +186,20 @@ def test_one_folder_has_one_page(tmp_path: Path) -> None:
 
 def test_what_has_not_changed_is_read_once() -> None:
     encoder, decoder = SnapshotEncoder(), SnapshotDecoder()
-    first = make_snapshot(make_meta(2), ticks=1)
+    relay = RelayRow(
+        collector="tokyo", trouble=None, away_s=0.0, behind_s=0.5, waiting=1, files=2, sent_bytes=3, days=4, damaged=0, newest_damaged=None,
+        live_messages=5, live_lost=0, outages=0, restarts=0,
+    )  # fmt: skip
+    first = msgspec.structs.replace(make_snapshot(make_meta(2), ticks=1), relay=relay, hub=make_hub())
     second = msgspec.structs.replace(make_snapshot(first.meta, ticks=2), venues=first.venues, process=make_process(publish_us=99.0))
     read = [decoder.decode(encoder.encode(each)) for each in (first, second, first)]
     for told, given in zip(read, (first, second, first), strict=True):
         assert msgspec.msgpack.encode(told) == msgspec.msgpack.encode(given)
     assert read[0].meta is read[1].meta and read[0].venues is read[1].venues
     assert read[0].process is not read[1].process and read[0].process == read[2].process != read[1].process
-    bare = {name: value for name, value in msgspec.to_builtins(first).items() if name not in ("hub", "happened", "trades")}
-    assert decoder.decode(msgspec.msgpack.encode(bare)).happened == Happened()
+    bare = {name: value for name, value in msgspec.to_builtins(first).items() if name not in ("hub", "relay", "happened", "trades")}
+    told = decoder.decode(msgspec.msgpack.encode(bare))
+    assert (told.happened, told.relay, told.hub) == (Happened(), None, None)
     for payload in (b"", b"\x80", msgspec.msgpack.encode({**msgspec.to_builtins(first), "meta": 1})):
         with pytest.raises(msgspec.DecodeError):
             decoder.decode(payload)

@@ -401,10 +401,11 @@ class _Parts(msgspec.Struct, frozen=True, kw_only=True):
     books: list[BookFrame]
     trades: list[TradeFrames] = []
     hub: msgspec.Raw = msgspec.Raw()
+    relay: msgspec.Raw = msgspec.Raw()
     happened: msgspec.Raw = msgspec.Raw()
 
 
-_KEPT_PARTS = ("meta", "connections", "venues", "process", "gaps", "logs", "hub", "happened")
+_KEPT_PARTS = ("meta", "connections", "venues", "process", "gaps", "logs", "hub", "relay", "happened")
 _encoder = msgspec.msgpack.Encoder()
 _parts = msgspec.msgpack.Decoder(_Parts)
 _part_decoders = {each.name: msgspec.msgpack.Decoder(each.type) for each in msgspec.structs.fields(Snapshot) if each.name in _KEPT_PARTS}
