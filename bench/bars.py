@@ -56,6 +56,7 @@ BARS: dict[str, Bar] = {
     "streams.lost": Bar(0, 0, at_least=False),
     "streams.lag_p99": Bar(3.0, 2.0, at_least=False, strict=True),
     "consumer.p99": Bar(0.1, 0.05, at_least=False, strict=True),
+    "live.p99": Bar(100.0, 50.0, at_least=False),
     "hub.lost": Bar(0, 0, at_least=False),
     "hub.wire_p99": Bar(1.0, 0.5, at_least=False),
     "seal.cost": Bar(4.0, 3.0, at_least=False),

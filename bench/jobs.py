@@ -21,6 +21,7 @@ JOBS = {
     "load": "bench.load:serve",
     "collect": "bench.collector:collect",
     "client": "bench.clients:run_client",
+    "live": "bench.live:measure_live",
     "merge": "bench.days:measure_merge",
     "seal": "bench.days:measure_seal",
     "hub": "bench.hub:measure_load",

@@ -5,6 +5,7 @@
     paced        an even stream of 10 frames a second and symbol: cost of a frame beside a bare client's, lateness
     streams      1,500 symbols, all of Binance spot: nothing lost, lateness, memory
     consumer     receipt → a consumer in the process
+    live         receipt → a consumer over NATS, where nats-server is installed
     viewers      the same beside a dashboard: with nobody, with a hundred viewers, stopped, killed every second
     hub          1,000 subscriptions at 10,000 events a second, cost of routing, of the pool, of readers in other processes
     seal, merge  a minute made into segments, a day merged
@@ -54,6 +55,7 @@ from bench.collector import Collected, CollectorPlan
 from bench.days import Merged, MergePlan, Sealed, SealPlan
 from bench.fetched import Fetched, FetchedPlan
 from bench.hub import CostPlan, Costs, LoadedHub, LoadedPlan, ReaderCosts, ReaderPlan
+from bench.live import Heard, LivePlan
 from bench.looking import Drawn, Looked, TreePlan, ViewPlan
 from bench.machine import Machine, describe_machine
 from bench.papers import PaperPlan, PaperTimes
@@ -79,6 +81,7 @@ PARTS = (
     "paced",
     "streams",
     "consumer",
+    "live",
     "viewers",
     "hub",
     "seal",
@@ -106,6 +109,8 @@ _PER_SYMBOL = 40
 _RATE_OF_SYMBOL = 10
 _STREAMS = 1_500
 _CONSUMER_RATE = 10_000
+_LIVE_START_S = 20.0
+"""Four processes have begun by then."""
 _VIEWERS = 100
 _AUDIENCES = {
     Audience.NONE: "no dashboard",
@@ -433,6 +438,26 @@ def _consumer(bench: _Bench) -> list[Figure]:
     return [
         figure("consumer.p50", f"receipt → consumer in the process, {at}, p50", "ms", [run[0] for run in runs]),
         figure("consumer.p99", f"receipt → consumer in the process, {at}, p99", "ms", [run[1] for run in runs]),
+    ]
+
+
+def _live(bench: _Bench) -> list[Figure]:
+    if find_server() is None:
+        bench.tell("live: left out, nats-server is not installed")
+        return []
+    settings, runs = bench.settings, []
+    for number in range(settings.repeat // 2 + 1):
+        bench.tell(f"live: {_CONSUMER_RATE:,} frames/s over NATS, run {number + 1}")
+        load = _paced_plan(bench, _CONSUMER_RATE, settings.seconds + _LIVE_START_S)
+        with _fresh(bench) as folder, LoadServer(load, core=bench.server_core, folder=bench.folder) as server:
+            plan = LivePlan(url=server.url, folder=str(folder), symbols=load.symbols, seconds=settings.seconds)
+            runs.append(run_child("live", plan, Heard, folder=bench.folder))
+    at = f"{_CONSUMER_RATE:,}/s"
+    return [
+        figure("live.p50", f"receipt → consumer over NATS, {at}, p50", "ms", [run.late_ms[0] for run in runs]),
+        figure("live.p99", f"receipt → consumer over NATS, {at}, p99", "ms", [run.late_ms[1] for run in runs]),
+        figure("live.cost", f"a consumer over NATS, {at}: CPU of its process", "µs/event", [run.cpu_us for run in runs]),
+        figure("live.missed", "holes that it was told of", "", [float(run.missed) for run in runs]),
     ]
 
 
@@ -1034,6 +1059,7 @@ _MEASURES: dict[str, Callable[[_Bench], list[Figure]]] = {
     "paced": _paced,
     "streams": _streams,
     "consumer": _consumer,
+    "live": _live,
     "viewers": _viewers,
     "hub": _hub,
     "seal": _seal,

@@ -33,6 +33,7 @@ FIGURES = {
     "streams.lost",
     "streams.lag_p99",
     "consumer.p99",
+    "live.p99",
     "viewers.none.rate",
     "viewers.viewers.lag_p99",
     "viewers.killed.cost",
@@ -68,7 +69,15 @@ FIGURES = {
 PART_OF = {"stage": "stages", "memory": "streams"}
 """What is measured on the way of another part."""
 MUST_BE_NONE = {"streams.lost", "hub.lost", "program.lost", "program.status", "sustained.lost"}
-MAY_BE_NONE = MUST_BE_NONE | {"trade.measuring", "memory.growth", "hub.dropped", "hub.reader.cost", "program.pss_growth", "program.left"}
+MAY_BE_NONE = MUST_BE_NONE | {
+    "live.missed",
+    "trade.measuring",
+    "memory.growth",
+    "hub.dropped",
+    "hub.reader.cost",
+    "program.pss_growth",
+    "program.left",
+}
 
 
 def bench(folder: Path, *options: str) -> dict[str, object]:

@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 
 from hoga.simulator import Simulator, SimulatorConfig
+from tests.nats_server import nats_server
 from tests.recorder.test_run import Program
+from tests.relay.live_stage import RelayProcess
+
+__all__ = ["nats_server"]
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 BLOCKS = [
@@ -21,15 +25,24 @@ BLOCKS = [
 ]
 
 
+NATS = "nats://127.0.0.1:4222"
+
+
 @pytest.mark.parametrize("block", BLOCKS)
-async def test_a_block_runs_as_it_is_written(block: str, tmp_path: Path) -> None:
+async def test_a_block_runs_as_it_is_written(block: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     if "PySide6" in block:
         pytest.importorskip("PySide6.QtCore", reason="PySide6 is not installed", exc_type=ImportError)
     needs_a_run = "hoga.connect(" in block or "hoga.subscribe(" in block
     async with Simulator(SimulatorConfig(venues=("binance", "upbit"), symbols=("BTCUSDT", "ETHUSDT", "KRW-BTC"), seed=3)) as simulator:
-        run = Program(simulator, tmp_path / "data") if needs_a_run else None
+        run = Program(simulator, tmp_path / "data", "COLLECTOR=tokyo") if needs_a_run else None
         if run is not None:
             await run.start()
+        relay = None
+        if NATS in block:
+            nats = request.getfixturevalue("nats_server").start()
+            relay = RelayProcess("tokyo", tmp_path / "data", nats)
+            await relay.start()
+            block = block.replace(NATS, nats.url)
         environment = os.environ | simulator.environment() | {"QT_QPA_PLATFORM": "offscreen"}
         pipe = asyncio.subprocess.PIPE
         child = await asyncio.create_subprocess_exec(sys.executable, "-c", block, cwd=tmp_path, env=environment, stdout=pipe, stderr=pipe)
@@ -37,6 +50,8 @@ async def test_a_block_runs_as_it_is_written(block: str, tmp_path: Path) -> None
             async with asyncio.timeout(90):
                 out, errors = await child.communicate()
         finally:
+            if relay is not None:
+                await relay.kill()
             if run is not None:
                 run.process.kill()
                 await run.process.communicate()

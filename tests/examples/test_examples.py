@@ -16,7 +16,11 @@ from hoga.core.secret import Credentials, Secret
 from hoga.simulator import Simulator, SimulatorConfig
 from hoga.simulator.upbit.token import Account
 from hoga.venues.upbit.auth import bearer
+from tests.nats_server import nats_server
 from tests.recorder.test_run import Program
+from tests.relay.live_stage import RelayProcess
+
+__all__ = ["nats_server"]
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "examples").glob("*.py"))
 ACCOUNT = Account()
@@ -39,14 +43,20 @@ def brought_all(example: Path, out: bytes) -> bool:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-async def test_an_example_runs(example: Path, tmp_path: Path) -> None:
+async def test_an_example_runs(example: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     if example.stem == "gui_pyside6":
         pytest.importorskip("PySide6.QtWidgets", reason="PySide6 is not installed", exc_type=ImportError)
     symbols = ("BTCUSDT", "ETHUSDT", "KRW-BTC")
     async with Simulator(SimulatorConfig(venues=("binance", "upbit"), symbols=symbols, seed=3)) as simulator:
-        run = Program(simulator, tmp_path / "data") if example.stem in ("another_process", "dashboard_in_a_program") else None
+        with_run = example.stem in ("another_process", "dashboard_in_a_program", "over_nats")
+        run = Program(simulator, tmp_path / "data", "COLLECTOR=tokyo") if with_run else None
         if run is not None:
             await run.start()
+        relay, more = None, []
+        if example.stem == "over_nats":
+            nats = request.getfixturevalue("nats_server").start()
+            relay, more = RelayProcess("tokyo", tmp_path / "data", nats), [nats.url]
+            await relay.start()
         upbit = simulator.venues["upbit"].urls
         environment = os.environ | {
             "HOGA_BINANCE__WS_URL": simulator.ws_url, "HOGA_BINANCE__REST_URL": simulator.rest_url,
@@ -58,7 +68,7 @@ async def test_an_example_runs(example: Path, tmp_path: Path) -> None:
         try:
             for seconds in ("2.5", "20"):  # more where the machine is so busy that nothing came
                 child = await asyncio.create_subprocess_exec(
-                    sys.executable, str(example), seconds, cwd=tmp_path, env=environment, stdout=pipe, stderr=pipe
+                    sys.executable, str(example), seconds, *more, cwd=tmp_path, env=environment, stdout=pipe, stderr=pipe
                 )
                 async with asyncio.timeout(120):
                     out, errors = await child.communicate()
@@ -66,6 +76,8 @@ async def test_an_example_runs(example: Path, tmp_path: Path) -> None:
                     break
         finally:
             buying.cancel()
+            if relay is not None:
+                await relay.kill()
             if run is not None:
                 run.process.kill()
                 await run.process.communicate()
