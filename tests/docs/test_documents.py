@@ -14,6 +14,7 @@ from hoga.app.config.keys import BY_NAME
 from hoga.app.config.render import reference
 from hoga.cli.main import build_app
 from hoga.core.ledger import Reason
+from hoga.relay.broker import ENVIRONMENT
 from hoga.trading.risk import Code
 from hoga.trading.rungs import Cause
 from tests.sources import tree_of
@@ -22,9 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 
 
-FOREIGN = frozenset(
-    {"ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "NATS_USER", "NATS_PASSWORD", "NATS_TOKEN", "NATS_CA", "NATS_CREDS", "L2_BOOK"}
-)
+FOREIGN = frozenset({"ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "L2_BOOK", *ENVIRONMENT})
 """Variables of the environment, and words of other recorders, that are no keys of hoga's."""
 
 

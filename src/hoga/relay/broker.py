@@ -18,12 +18,13 @@ from typing import Any, NamedTuple
 
 from hoga.core.errors import HogaError
 from hoga.core.pauses import Pauses, Schedule
+from hoga.hub.turns import Breath
 from hoga.relay.subjects import StreamShape, url_fault
 from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.libraries import MissingLibrary
 from hoga.runtime.logs import get_log
 
-__all__ = ["Address", "Broker", "BrokerFault", "BrokerRefused", "Pull", "Received", "address_of"]
+__all__ = ["ENVIRONMENT", "Address", "Broker", "BrokerFault", "BrokerRefused", "Pull", "Received", "address_of"]
 
 _log = get_log("nats")
 
@@ -37,6 +38,8 @@ _OUT_BYTES = 4 << 20
 _PING_S = 10
 _PINGS_MAX = 2
 _SECRETS = ("NATS_USER", "NATS_PASSWORD", "NATS_TOKEN")
+ENVIRONMENT = (*_SECRETS, "NATS_CREDS", "NATS_CA")
+"""The variables that say who we are there."""
 
 
 class BrokerFault(HogaError):
@@ -73,8 +76,9 @@ def address_of(text: str, environment: Mapping[str, str]) -> Address:
     """Raises BrokerRefused for what is no address."""
     if (why := url_fault(text)) is not None:
         raise BrokerRefused(f"NATS_URL: {why}")
-    names = (*_SECRETS, "NATS_CREDS", "NATS_CA")
-    return Address(tuple(url.strip() for url in text.split(",")), {name: environment[name] for name in names if environment.get(name)})
+    return Address(
+        tuple(url.strip() for url in text.split(",")), {name: environment[name] for name in ENVIRONMENT if environment.get(name)}
+    )
 
 
 class Broker:
@@ -274,8 +278,11 @@ class Broker:
         """Call `take` with every message on `subject` (`*` in it allowed), on this connection and each after it; what is not taken in time
         is dropped by the client. Raises BrokerFault."""
 
+        breath = Breath()
+
         async def hand_on(message: Any) -> None:
             take(_received(message))
+            await breath.take()  # while messages wait the library does not suspend
 
         await self._subscribe(subject, hand_on, pending_bytes=pending_bytes)
 
