@@ -4,7 +4,8 @@ Each 25 ms what every journal grew by goes out as one message, so there is never
 take at once is gone, counted, and shows in the message numbers. Who wants all of it takes the segments.
 
 A chunk is decoded here only to know which leg is which connection; what is sent are the bytes on the disk. Messages of a journal begin
-where the lane found it: at the first KEY after that, a second later at most, a reader can begin.
+where the lane found it: at the first KEY after that, a second later at most, a reader can begin. Where nothing is written for a second
+an empty message says that the relay lives.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ _log = get_log("relay")
 
 _GATHER_S = 0.025
 _FOLDERS_S = 5.0
+_BEAT_S = 1.0
 _READ_BYTES = 4 << 20
 """A journal that has more than this to tell is ahead of us: the rest is read at the next look."""
 _CONTROL = CONTROL.to_bytes(2, "little")
@@ -127,6 +129,7 @@ class LiveLane:
         self._counts = counts
         self._clock = clock
         self._seq = 0
+        self._said = clock.monotonic()
         self._open: dict[Path, _Journal] = {}
         self._homes: dict[Path, int] = {}
         self._skip: set[Path] = set()
@@ -144,6 +147,8 @@ class LiveLane:
                 is_past = False
                 for journal in list(self._open.values()):
                     await self._follow(journal)
+                if self._open and self._clock.monotonic() - self._said >= _BEAT_S:
+                    await self._send(next(iter(self._open.values())), _Piece(b"", 0, None))
                 await self._clock.sleep(max(0.0, _GATHER_S - (self._clock.monotonic() - began)))
         finally:
             for journal in self._open.values():
@@ -166,8 +171,9 @@ class LiveLane:
             if changed == self._homes[home]:
                 continue
             self._homes[home] = 0 if abs(self._clock.time_ns() - changed) < 1_000_000_000 else changed
-            for path in sorted(home.iterdir()):
-                if path in self._open or path in self._skip or parse_journal_name(path.name) is None:
+            named = [(name, path) for path in home.iterdir() if (name := parse_journal_name(path.name)) is not None]
+            for _, path in sorted(named):  # as they follow one another, which texts do not where numbers grow longer
+                if path in self._open or path in self._skip:
                     continue
                 try:
                     self._open[path] = _Journal(path, is_past=is_past)
@@ -197,6 +203,7 @@ class LiveLane:
 
     async def _send(self, journal: _Journal, piece: _Piece) -> None:
         self._seq += 1
+        self._said = self._clock.monotonic()
         name = self._folders.name_of(journal.path)
         assert name is not None, "it was found below the data root"
         head = LiveHead(

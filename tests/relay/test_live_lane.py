@@ -1,0 +1,79 @@
+"""The relay's live lane, and who hears it: a journal that grows by any bytes comes out as what was written to it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from random import Random
+from time import time_ns
+
+import pytest
+
+from hoga.archive.form.journal import journal_name
+from hoga.relay.folders import Folders
+from hoga.relay.hearing import QUIET_S, Came, Hearing, Item, Lost, Over
+from hoga.relay.live import LiveLane
+from hoga.relay.status import RelayCounts
+from hoga.runtime.clock import ManualClock
+from tests.relay.test_hearing import FOLDER, Recorder, streams_of
+
+
+class Ether:
+    """A broker that hands every message to who listens."""
+
+    max_payload = 1 << 20
+
+    def __init__(self, hearing: Hearing, clock: ManualClock) -> None:
+        self.hearing = hearing
+        self.clock = clock
+        self.items: list[Item] = []
+        self.sizes: list[int] = []
+
+    async def tell(self, subject: str, headers: dict[str, str], payload: bytes) -> bool:
+        self.sizes.append(len(payload))
+        self.items += self.hearing.take(subject, headers, payload, self.clock.monotonic())
+        return True
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_journal_that_grows_by_any_bytes_is_heard_whole_and_a_silent_one_lives(tmp_path: Path, seed: int) -> None:
+    chance, clock = Random(seed), ManualClock(time_ns())
+    recorder = Recorder(0, streams_of(0))
+    hearing = Hearing()
+    hearing.want("binance", recorder.streams)
+    ether = Ether(hearing, clock)
+    (tmp_path / FOLDER).mkdir(parents=True)
+    lane = LiveLane(Folders(tmp_path), ether, "tokyo", "a1", RelayCounts(), clock=clock)  # type: ignore[arg-type]  # all of it that is asked
+    task = asyncio.create_task(lane.run())
+    acts = [(chance.choice(["frame", "frame", "flush", "minute"]), chance.randrange(3), chance.randrange(400)) for _ in range(60)]
+    recorder.play(acts)
+
+    async def looked(times: int) -> None:
+        for _ in range(times):
+            clock.set_wall(time_ns())  # that of the files
+            await clock.pass_time(0.025)
+            await asyncio.sleep(0.001)  # folders are listed in a thread
+
+    await looked(20)
+    for name, data in recorder.journals:
+        with (tmp_path / FOLDER / journal_name(name)).open("wb", buffering=0) as file:
+            at = 0
+            while at < len(data):
+                step = chance.randrange(1, 400)
+                file.write(data[at : at + step])
+                at += step
+                await looked(chance.randrange(3))
+        if name is recorder.journals[0][0]:
+            await looked(chance.choice((20, 250)))  # folders are looked for every five seconds
+    await looked(220)
+    assert [(item.recv_ns, item.frame) for item in ether.items if isinstance(item, Came)] == recorder.sent
+    assert not any(isinstance(item, Lost | Over) for item in ether.items)
+    assert not hearing.faults
+    sent = len(ether.sizes)
+    for _ in range(int(2 * QUIET_S)):
+        await looked(40)
+        assert hearing.tick(clock.monotonic()) == [], "an empty message each second"
+    assert set(ether.sizes[sent:]) == {0}
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert hearing.tick(clock.monotonic() + 2 * QUIET_S) != []
