@@ -95,6 +95,6 @@ class LiveStage:
 
     def places(self, events: list[BaseWebSocketEvent]) -> list[int]:
         """Where each event's frame stands among all that the exchange sent of the books; it is there, byte for byte."""
-        at = {frame: number for number, frame in enumerate(self.sent[BOOKS.name])}
+        at = {frame: number for number, frame in enumerate(dict.fromkeys(self.sent[BOOKS.name]))}
         key = VENUES["binance"].frame_key(BOOKS)
         return [at[key + event.payload + b"}"] for event in events]

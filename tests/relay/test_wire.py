@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from itertools import zip_longest
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 import pytest_asyncio
@@ -179,3 +180,82 @@ async def test_a_stream_that_nobody_records_is_refused_with_what_there_is(stage:
     ]
     stage.manager.tick()
     assert len([each for each in stage.of(SubscriptionErrorEvent) if each.error.symbols == ("S77USDT",)]) == 1, "told once"
+
+
+async def test_messages_that_are_none_of_ours_are_one_line_each_and_cost_nothing(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    await stage.want("S00USDT")
+    whole = sent_by(played(30))
+    first, rest = whole[:5], whole[5:]
+    stage.hand(*first)
+    other_version = whole[5]._replace(headers=whole[5].headers | {"Hoga-Format": "2"})
+    strange = [
+        Message("hoga.live.tokyo", {}, b"hello"),
+        Message("hoga.live.to kyo", whole[0].headers, b""),
+        other_version,
+        whole[5]._replace(headers=whole[5].headers | {"Hoga-Journal": "x/notes.txt"}),
+        whole[5]._replace(headers=whole[5].headers | {"Hoga-Collector": "seoul"}),
+        whole[5]._replace(payload=b"\x00" * 40),
+    ]
+    for _ in range(3):
+        stage.hand(*strange)
+    stage.hand(*rest)
+    assert numbers(stage) == list(range(1, 31)), "and nothing is lost for it"
+    lines = [record.getMessage() for record in caplog.records if "not taken" in record.getMessage()]
+    assert len(lines) == len(strange) == len(set(lines))
+    assert not any("\n" in line for line in lines)
+    assert stage.of(MissedEvent) == []
+
+
+async def test_a_second_relay_of_one_name_is_told_and_the_newer_one_is_heard(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    await stage.want("S00USDT")
+    recorder = played(30)
+    older, newer = Relay(session="aa"), Relay(session="bb")
+    one = [m for name, data in recorder.journals for m in older.cut(FOLDER, name, data)]
+    two = [m for name, data in recorder.journals for m in newer.cut(FOLDER, name, data)]
+    stage.hand(*one[:6])
+    for at in range(6, 30):
+        stage.hand(two[at], one[at])
+    assert numbers(stage) == list(range(1, 31))
+    lines = [record.getMessage() for record in caplog.records if "not taken" in record.getMessage()]
+    assert len(lines) == 1
+    assert "two relays send as collector tokyo" in lines[0]
+
+
+async def test_a_collector_without_a_sign_of_life_and_one_whose_recorder_was_started_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(wire_module, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(stage.hub._broker, "_client", SimpleNamespace(is_connected=True))
+    monkeypatch.setattr(stage.hub, "_keeper", asyncio.create_task(asyncio.sleep(3600)))
+    await stage.want("S00USDT")
+    recorder = Recorder(0, streams_of(0, 1))
+    recorder.play(
+        [("frame", 0, 300), ("flush", 0, 0), ("frame", 0, 300), ("flush", 0, 0), ("kill", 0, 5000), ("frame", 0, 300), ("flush", 0, 0)]
+    )
+    relay = Relay()
+    before = [m for name, data in recorder.journals[:1] for m in relay.cut(FOLDER, name, data)]
+    beat = relay.message(before[-1].headers["Hoga-Journal"], b"")
+    after = [m for name, data in recorder.journals[1:] for m in relay.cut(FOLDER, name, data)]
+    stage.hand(*before)
+    assert stage.manager.is_live(stage.desk.events[-1])
+    clock[0] += 5
+    stage.manager.tick()
+    await asyncio.sleep(0.01)
+    assert not stage.manager.is_live(stage.desk.events[-1])
+    stage.hand(beat)
+    assert stage.manager.is_live(stage.desk.events[-1]), "it lives, and nothing was left out"
+    stage.hand(*after)
+    await asyncio.sleep(0.01)
+    assert numbers(stage) == [1, 2, 3]
+    (missed,) = stage.of(MissedEvent)
+    assert isinstance(missed, MissedEvent)
+    assert (missed.from_ns, missed.to_ns) == (recorder.sent[1][0], recorder.sent[2][0])
+    told = [(each.up, each.why) for each in stage.of(EpochEvent) if isinstance(each, EpochEvent)]
+    assert told == [
+        (True, ""),
+        (False, "collector tokyo gives no sign of life"),
+        (True, ""),
+        (False, "the recorder was started again"),
+        (True, ""),
+    ]

@@ -54,6 +54,13 @@ async def past_and_live() -> None:
             assert_type(event, hoga.BaseWebSocketEvent)
 
 
+async def over_nats() -> None:
+    client = await hoga.connect("desk", nats="nats://127.0.0.1:4222")
+    assert_type(client, hoga.SimpleWebSocketClient)
+    async for event in hoga.subscribe("upbit:KRW-BTC", "orderbook", since=0, data="s3://bucket/prefix", nats="nats://127.0.0.1:4222"):
+        assert_type(event, hoga.BaseWebSocketEvent | hoga.GapEvent)
+
+
 async def books() -> None:
     keeper = hoga.BookKeeper("binance", ["BTCUSDT"])
     await keeper.start()

@@ -264,7 +264,7 @@ class HubInlet:
             book.errors += 1
 
     def tell(self, event: PrivateStateEvent | MissedEvent) -> None:
-        """What those who want private streams should know of their connection."""
+        """What those who want streams of the wire should know of its connections."""
         if isinstance(event, PrivateStateEvent):
             self.private_state = event
         self._on_private(self, event)

@@ -411,7 +411,7 @@ class GlobalWebSocketManager(OnePerProcess):
         self._loop.call_soon(self._look_at_connections)
 
     def _private_event(self, inlet: HubInlet, event: PrivateStateEvent | MissedEvent) -> None:
-        """For everybody who wants anything of that account."""
+        """For everybody who wants anything of that account, or of that venue."""
         self._components.tell_wanting(self._telling.streams((inlet.spec.name, inlet.kind)), event)
 
     def _tell_private_states(self, component_id: str, subscription: ComponentSubscription) -> None:

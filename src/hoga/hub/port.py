@@ -127,7 +127,7 @@ class WireInlet(Inlet, Protocol):
         """The stream cannot be brought."""
 
     def tell(self, event: PrivateStateEvent | MissedEvent) -> None:
-        """What those who want private streams should know of their connection."""
+        """What those who want streams of the wire should know of its connections: of private ones their states, and what may be missing."""
 
 
 class WireStats(msgspec.Struct, frozen=True, kw_only=True):

@@ -98,9 +98,10 @@ class PrivateStateEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 class MissedEvent(msgspec.Struct, frozen=True, kw_only=True):
     """A private connection is live again (or one that seemed so was not): of what happened between these times events may be missing; ask
-    REST.
+    REST. Or: of what a collector's connection brought between these receipts live messages did not come over NATS; its archive has it.
 
-    By this machine's wall clock, a little wider than the truth. `from_ns` None: everything before, since it is the first life.
+    By the wall clock of whoever received (this machine, the collector), a little wider than the truth. `from_ns` None: everything before,
+    since it is the first life.
     """
 
     venue: str
