@@ -41,6 +41,7 @@ faults: .venv/.ready-test
 	$(PYTHON) -m pytest -n logical -q --hypothesis-profile=thorough $(FAST) $$(grep -rl hypothesis tests --include="test_*.py")
 	$(PYTHON) -m tests.campaign.faults --save docs/results/faults.md
 	$(PYTHON) -m tests.campaign.union --minutes 10
+	$(PYTHON) -m tests.campaign.mirror --kills 50 --save docs/results/mirror.md
 	$(PYTHON) -m tests.campaign.flatten --runs 1000 --save docs/results/flatten.md
 
 soak: .venv/.ready-test

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -20,7 +22,7 @@ class Bucket:
 
     What is wrong with it: `fail_next` requests are answered with 503; `refused`: this key with 403; `read_only`: whatever writes with 403;
     `keeps`: whatever removes with 403; `answers`: everything with this status and code; `blind`: no condition is minded; `slow_s`: so long
-    takes an answer.
+    takes an answer. `told` hears of every request: its method and key.
     """
 
     def __init__(self) -> None:
@@ -35,6 +37,7 @@ class Bucket:
         self.keeps = self.blind = False
         self.answers: tuple[int, str] | None = None
         self.slow_s = 0.0
+        self.told: Callable[[str, str], None] = lambda method, key: None
         self.ended = threading.Event()
         self.numbers = itertools.count(1)
         self.lock = threading.Lock()
@@ -52,9 +55,14 @@ class _Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         name, _, key = unquote(url.path).lstrip("/").partition("/")
         query = {word: values[0] for word, values in parse_qs(url.query, keep_blank_values=True).items()}
-        body = self.rfile.read(int(self.headers.get("content-length") or 0))
+        length = int(self.headers.get("content-length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:  # whoever sent it is gone: nothing of it was
+            self.close_connection = True
+            return
         if bucket.slow_s:
             bucket.ended.wait(bucket.slow_s)
+        bucket.told(self.command, key)
         with bucket.lock:
             bucket.asked[self.command] += 1
             if bucket.fail_next > 0:
@@ -158,7 +166,12 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.bucket = bucket
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):  # who was killed is no news
+            super().handle_error(request, client_address)
 
+
+@lru_cache(maxsize=32)
 def _tag(data: bytes) -> str:
     return f'"{hashlib.md5(data).hexdigest()}"'  # what S3 calls a tag
 

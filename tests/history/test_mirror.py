@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import random
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import hoga
+from hoga.archive.form.objects import mount_objects
 from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.store import open_source
 from hoga.archive.keep.merge import merge_day
 from hoga.cli.main import main
 from hoga.history import mirror
+from hoga.history.mirror import mirroring
 from tests.archive.workshop import DAY, Workshop, fill_books, fill_trades
 from tests.s3_server import Bucket, s3_server
 
@@ -34,8 +41,6 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
 @pytest.fixture
 def unmounted() -> Iterator[None]:
     """The store of one test's server is not the next one's."""
-    from hoga.archive.form.objects import mount_objects
-
     unmount = mount_objects()
     yield
     unmount()
@@ -90,6 +95,79 @@ def test_a_minute_of_a_day_is_one_ranged_read_of_its_bytes(command: Printed, buc
     assert len(day.numpy()["recv_ns"]) == 40
     assert bucket.asked == {"GET": 2}, "its manifest and its bytes"
     assert bucket.sent < len(bucket.objects[f"hoga/{BOOKS}.manifest.json"][0]) + 2_000
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every manifest is a large one, as that of a whole day is."""
+    monkeypatch.setattr("hoga.archive.form.packed._FROM_BYTES", 100)
+
+
+def test_a_large_manifest_has_a_packed_form_which_is_read_in_its_place(
+    large: None, command: Printed, bucket: Bucket, data: Path, tmp_path: Path
+) -> None:
+    assert command("mirror", data, AT)[1].startswith("6 sent")
+    assert command("mirror", data, AT)[1].startswith("6 there")
+    mount_objects()
+    bucket.asked.clear()
+    asked: list[str] = []
+    bucket.told = lambda method, key: asked.append(key)
+    day = hoga.load("binance:BTCUSDT", "orderbook", start=f"{DAY}T13:16:00Z", end=f"{DAY}T13:17:00Z", root=AT)
+    assert len(day.numpy()["recv_ns"]) == 40
+    assert bucket.asked == {"GET": 3}, "the list, its manifest and its bytes"
+    assert f"hoga/{BOOKS}.manifest.json.zst" in asked
+    assert f"hoga/{BOOKS}.manifest.json" not in asked
+    assert command("verify", AT)[0] == command("mirror", data, AT, "--verify")[0] == 0
+    assert command("mirror", tmp_path / "back", AT, "--restore")[0] == 0
+    assert _files(tmp_path / "back") == _files(data)
+
+
+def test_a_packed_form_that_is_damaged_is_named_and_nobody_reads_it(large: None, command: Printed, bucket: Bucket, data: Path) -> None:
+    command("mirror", data, AT)
+    name = f"hoga/{BOOKS}.manifest.json.zst"
+    text, headers = bucket.objects[name]
+    for damaged in (text[:-9], text[:20] + bytes([text[20] ^ 1]) + text[21:], b"", bucket.objects[f"hoga/{TRADES}.manifest.json.zst"][0]):
+        bucket.objects[name] = (damaged, headers)
+        mount_objects()
+        assert command("cat", f"{AT}/{BOOKS}.zip")[1] == command("cat", data / f"{BOOKS}.zip")[1]
+        status, out, _ = command("mirror", data, AT, "--verify", "--json")
+        assert (status, [each["file"] for each in json.loads(out)["failed"]]) == (1, [f"s3://bkt/{name}"])
+
+
+def test_a_packed_form_of_another_manifest_keeps_the_day_from_being_committed(
+    large: None, command: Printed, bucket: Bucket, data: Path
+) -> None:
+    bucket.objects[f"hoga/{BOOKS}.manifest.json.zst"] = (b"of before", {})
+    status, _, err = command("mirror", data, AT)
+    assert (status, f"{AT}/{BOOKS}.manifest.json.zst: it is not the packed form" in err) == (1, True), err
+    assert f"hoga/{BOOKS}.manifest.json" not in bucket.objects
+    del bucket.objects[f"hoga/{BOOKS}.manifest.json.zst"]
+    assert command("mirror", data, AT)[0] == 0
+
+
+def test_where_one_answer_does_not_hold_all_names_folders_are_listed_one_by_one(
+    command: Printed, bucket: Bucket, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command("mirror", data, AT)
+    told = command("ls", AT, "--json")
+    monkeypatch.setattr("hoga.archive.form.objects._LISTED_AT_ONCE", 2)
+    mount_objects()
+    bucket.asked.clear()
+    assert command("ls", AT, "--json") == told
+    assert bucket.asked["GET"] > 3
+
+
+def test_who_reads_on_gets_what_was_fetched_ahead_and_any_piece_is_right(bucket: Bucket, unmounted: None) -> None:
+    data = bytes(range(256)) * 4000
+    bucket.objects["hoga/x.zip"] = (data, {})
+    with open_source(Path(f"{AT}/x.zip")) as source:
+        bucket.asked.clear()
+        assert b"".join(source.read(at, 1000) for at in range(0, len(data) + 1000, 1000)) == data
+        assert bucket.asked["GET"] < 15
+        chance = random.Random(3)
+        for _ in range(60):
+            at, length = chance.randrange(len(data)), chance.randrange(1, 40_000)
+            assert source.read(at, length) == data[at : at + length]
 
 
 def test_another_content_under_a_name_is_named_and_left(command: Printed, bucket: Bucket, data: Path) -> None:
@@ -149,6 +227,80 @@ def test_a_bucket_that_takes_nothing_is_told_for_each_file(command: Printed, buc
     bucket.read_only = True
     status, _, err = command("mirror", data, AT)
     assert (status, err.count("AWS_ACCESS_KEY_ID")) == (1, 2), err
+
+
+def test_a_timer_that_finds_nothing_to_do_is_good_and_says_so(command: Printed, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    assert command("mirror", tmp_path / "data", AT)[:2] == (0, "nothing to do, 0 bytes, 0 failed\n")
+
+
+def test_a_second_mirror_to_the_same_place_is_one_line_and_another_place_is_its_own(command: Printed, data: Path) -> None:
+    with mirroring(data, Path(AT)):
+        status, out, err = command("mirror", data, AT)
+        assert (status, out, err.count("\n"), f"another mirror of it to {AT} is running" in err) == (2, "", 1, True), err
+        assert command("mirror", data, "s3://bkt/elsewhere")[0] == 0
+    assert command("mirror", data, AT)[0] == 0
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_told_to_stop_it_ends_behind_a_file_and_the_next_run_goes_on(
+    command: Printed, bucket: Bucket, data: Path, number: int, status: int
+) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    heard = threading.Event()
+
+    def stop(method: str, key: str) -> None:
+        if method == "PUT" and not heard.is_set():
+            heard.set()
+            os.kill(os.getpid(), number)
+
+    bucket.told = stop
+    found, out, _ = command("mirror", data, AT)
+    assert (found, "the next run goes on" in out, out.count("\n")) == (status, True, 1), out
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert len(bucket.objects) < 4
+    status, out, _ = command("mirror", data, AT)
+    assert (status, ", 0 failed" in out, len(bucket.objects)) == (0, True, 4), out
+    assert command("mirror", data, AT, "--verify")[0] == 0
+
+
+def test_every_reader_takes_a_bucket_and_says_what_it_says_of_the_folder(command: Printed, data: Path, tmp_path: Path) -> None:
+    command("mirror", data, AT)
+    for arguments in (
+        ("coverage", "{}", "--json"),
+        ("coverage", "{}"),
+        ("ls", "{}"),
+        ("ls", "{}", "--json"),
+        ("verify", "{}"),
+        ("cat", "binance:BTCUSDT", "--kind", "execution", "--data", "{}"),
+        ("cat", "binance:BTCUSDT", "--kind", "orderbook", "--data", "{}", "--start", f"{DAY}T13:16:00Z", "--end", f"{DAY}T13:17:00Z"),
+        ("export", "{}", "--kind", "execution", "--to", "csv", tmp_path / "out"),
+    ):
+        told = []
+        for place, spelt in ((data, str(data)), (AT, "s3:/bkt/hoga")):
+            status, out, err = command(*(str(each).replace("{}", str(place)) for each in arguments))
+            told.append((status, out.replace(AT, "<>").replace(spelt, "<>"), err.replace(AT, "<>").replace(spelt, "<>")))
+        assert told[0] == told[1], arguments
+        assert told[0][0] == 0, told[0]
+    assert [type(each) for each in hoga.read(AT)] == [type(each) for each in hoga.read(data)]
+
+
+def test_a_day_goes_when_the_bucket_provably_has_it_and_stays_when_a_byte_is_another(command: Printed, bucket: Bucket, data: Path) -> None:
+    kept = _files(data)
+    command("mirror", data, AT)
+    text, headers = bucket.objects[f"hoga/{BOOKS}.zip"]
+    bucket.objects[f"hoga/{BOOKS}.zip"] = (text[:-1] + bytes([text[-1] ^ 1]), headers)
+    status, out, err = command("retain", data, "--root", AT, "--days", 1)
+    assert (status, "1 days went, 1 stay" in out, "is not what the manifest names" in err) == (1, True, True), err
+    assert set(kept) - set(_files(data)) == {f"{TRADES}.zip", f"{TRADES}.manifest.json"}
+    bucket.objects[f"hoga/{BOOKS}.zip"] = (text, headers)
+    del bucket.objects[f"hoga/{BOOKS}.manifest.json"]
+    assert command("retain", data, "--root", AT, "--days", 1)[0] == 1, "what was never committed is no second copy"
+    command("mirror", data, AT)
+    mount_objects()  # what was listed is forgotten, as in a process of its own
+    assert command("retain", data, "--root", AT, "--days", 1)[0] == 0
+    assert command("mirror", data, AT, "--restore")[0] == 0
+    assert {name: each for name, each in _files(data).items() if name in kept} == kept
 
 
 def _files(root: Path) -> dict[str, bytes]:

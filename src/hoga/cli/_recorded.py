@@ -74,7 +74,7 @@ def say_where_buckets_are(paths: Iterable[Path]) -> None:
 def pick(target: str, data: Path) -> Picked:
     """What `target` (a path, or VENUE:SYMBOL in the folder `data`) names. Raises ConfigError, ArchiveError."""
     from hoga.archive.form.discover import discover
-    from hoga.archive.form.store import look
+    from hoga.archive.form.store import list_names, look
     from hoga.archive.read.openminute import days_with_open
 
     say_where_buckets_are([Path(target), data])
@@ -83,7 +83,7 @@ def pick(target: str, data: Path) -> Picked:
         inside = Path(target).resolve()
         return Picked(days_with_open(found, lambda day: day.directory.resolve().is_relative_to(inside)), found.journals, found)
     venue, colon, symbol = target.partition(":")
-    venues = sorted(path.name for path in data.iterdir() if path.is_dir()) if data.is_dir() else []
+    venues = sorted(entry.path.name for entry in list_names(data) if entry.is_folder)
     if not colon:
         raise mistake("PATH", target, "a file or folder that exists, or VENUE:SYMBOL", nearest=_venue_of_symbol(target, data, venues))
     folder = data / venue

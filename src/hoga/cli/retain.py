@@ -34,6 +34,7 @@ def retain(
     Example: hoga retain data --root /mnt/copy --days 30 --dry-run
     """
     from hoga.archive.form.discover import discover
+    from hoga.archive.form.objects import is_object
     from hoga.history.retention import due_before, holder_at
     from hoga.history.retention import retain as let_go
 
@@ -41,7 +42,7 @@ def retain(
     if root is None:
         raise mistake("--root", "nothing", "the folder of a second root")
     require_present([root])
-    here, there = path.resolve(), root.resolve()
+    here, there = path.resolve(), root if is_object(root) else root.resolve()
     if here.is_relative_to(there) or there.is_relative_to(here):
         raise mistake("--root", str(root), f"a folder that is not in {path}, nor around it")
     before = due_before(datetime.now(UTC).date().isoformat(), days)

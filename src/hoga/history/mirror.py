@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -18,13 +19,14 @@ import msgspec
 from hoga.archive.form.discover import discover
 from hoga.archive.form.manifest import Manifest, decode_manifest
 from hoga.archive.form.objects import TRIAL, Bucket
+from hoga.archive.form.packed import pack, packed_name, unpack
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.store import list_names, look, sha256_of
-from hoga.core.errors import ArchiveError, HogaError, ManifestMismatch
+from hoga.core.errors import ArchiveBusy, ArchiveError, HogaError, ManifestMismatch
 from hoga.history.retention import place_of
 from hoga.runtime.durable import fsync, install, make_folder, temporary_for, unlink, write_all
 
-__all__ = ["Mirrored", "mirror_archive", "restore_archive", "verify_mirror"]
+__all__ = ["Mirrored", "mirror_archive", "mirroring", "restore_archive", "verify_mirror"]
 
 
 class Mirrored(msgspec.Struct, frozen=True):
@@ -34,6 +36,29 @@ class Mirrored(msgspec.Struct, frozen=True):
     state: str
     bytes: int = 0
     why: str = ""
+
+
+@contextmanager
+def mirroring(data: Path, bucket: Path) -> Iterator[None]:
+    """The only mirror of `data` to (or from) that place. Raises ArchiveBusy when another one is at it. Where no file can be made in `data`
+    nobody is kept out: two do the same work twice, and no harm. The file goes again with its mirror."""
+    from filelock import FileLock, Timeout
+
+    mark = hashlib.sha256(str(bucket).encode()).hexdigest()[:12]
+    file = data / f".mirror-{mark}.lock"
+    lock = FileLock(file)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as held:
+        raise ArchiveBusy(data, f"another mirror of it to {_name(bucket)} is running") from held
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        unlink(file, missing_ok=True)
+        lock.release()
 
 
 def mirror_archive(data: Path, to: Path, bucket: Bucket, *, on_file: Callable[[], None] = lambda: None) -> Iterator[Mirrored]:
@@ -63,8 +88,38 @@ def _day_sent(day: SeriesDay, data: Path, to: Path, bucket: Bucket) -> Iterator[
         one = _sent(path, to / place_of(path, data), bucket, sha256)
         whole = whole and one.state != "failed"
         yield one
+    there = to / place_of(day.manifest_path, data)
     if whole:
-        yield _committed(told, to / place_of(day.manifest_path, data), bucket)
+        for one in _packed_sent(told, there, bucket):
+            whole = whole and one.state != "failed"
+            yield one
+    if whole:
+        yield _committed(told, there, bucket)
+
+
+def _packed_sent(manifest: bytes, to: Path, bucket: Bucket) -> Iterator[Mirrored]:
+    """The packed form of a large manifest, before it: one that lies there is of this manifest, or the day is not committed."""
+    name = packed_name(to, len(manifest))
+    if name is None:
+        return
+    packed = pack(manifest)
+    try:
+        if bucket.create(name, packed, sha256=hashlib.sha256(packed).hexdigest()):
+            yield Mirrored(_name(name), "sent", len(packed))
+        else:  # another version of the library packs the same in another way
+            yield _packed_proven(name, manifest, bucket, "there")
+    except (HogaError, OSError) as fault:
+        yield Mirrored(_name(name), "failed", why=_why(fault))
+
+
+def _packed_proven(name: Path, manifest: bytes, bucket: Bucket, state: str) -> Mirrored:
+    try:
+        packed = bucket.read(name)
+    except (HogaError, OSError) as fault:
+        return Mirrored(_name(name), "failed", why=_why(fault))
+    if unpack(packed, len(manifest)) == manifest:
+        return Mirrored(_name(name), state, len(packed) if state == "proven" else 0)
+    return Mirrored(_name(name), "failed", why="it is not the packed form of its manifest: remove it and send the day again")
 
 
 def _files_of(folder: Path, manifest: Manifest) -> list[tuple[Path, str]]:
@@ -110,18 +165,23 @@ def _held(to: Path, size: int, found_size: int, found_sha256: str | None, sha256
 def verify_mirror(at: Path, bucket: Bucket, *, on_file: Callable[[], None] = lambda: None) -> Iterator[Mirrored]:
     """Read back everything below the prefix `at`, to the last byte, and hold it against the manifests there."""
     for folder in _folders(at):
-        names = {entry.path.name: entry.path for entry in list_names(folder) if not entry.is_folder}
+        names = {entry.path.name: entry.path for entry in bucket.entries(folder) if not entry.is_folder}
         told: set[str] = set()
         for name, path in sorted(names.items()):
             if not name.endswith(".manifest.json"):
                 continue
             told.add(name)
             try:
-                files = _named_by(path, bucket)
+                data = bucket.read(path)
+                files = _named_in(path, data)
             except (HogaError, OSError) as fault:
                 yield Mirrored(_name(path), "failed", why=_why(fault))
                 continue
             yield Mirrored(_name(path), "proven")
+            packed = packed_name(path, len(data))
+            if packed is not None and packed.name in names:
+                told.add(packed.name)
+                yield _packed_proven(packed, data, bucket, "proven")
             for file, sha256 in files:
                 told.add(file.name)
                 yield _proven(file, sha256, bucket)
@@ -177,7 +237,7 @@ def restore_archive(data: Path, at: Path, bucket: Bucket, *, on_file: Callable[[
             del names[name]
             whole, files = True, []
             try:
-                files = _named_by(path, bucket)
+                files = _named_in(path, bucket.read(path))
             except (HogaError, OSError) as fault:
                 whole = False
                 yield Mirrored(_name(path), "failed", why=_why(fault))
@@ -199,9 +259,8 @@ def _here(path: Path, data: Path, at: Path) -> Path:
     return data.joinpath(*path.parts[len(at.parts) :])
 
 
-def _named_by(path: Path, bucket: Bucket) -> list[tuple[Path, str]]:
-    """The files that a manifest in the bucket names, with their SHA-256. Raises HogaError, OSError."""
-    data = bucket.read(path)
+def _named_in(path: Path, data: bytes) -> list[tuple[Path, str]]:
+    """The files that a manifest in the bucket names, with their SHA-256. Raises ArchiveError."""
     try:
         return _files_of(path.parent, decode_manifest(data))
     except ValueError as fault:
