@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import struct
 import subprocess
@@ -14,9 +15,11 @@ from time import monotonic
 import msgspec
 import pytest
 
+from hoga.dashboard.fanout import Fanout, Viewer
 from hoga.dashboard.page import VERSION, PageReader, PageWriter, page_path, remove_orphans
+from hoga.dashboard.page_model import PageModel
 from hoga.dashboard.snapshot import Happened, PageState, RelayRow, SnapshotDecoder, SnapshotEncoder
-from tests.dashboard.stage import make_hub, make_meta, make_process, make_snapshot
+from tests.dashboard.stage import Stage, make_hub, make_meta, make_process, make_snapshot
 
 
 @pytest.fixture
@@ -203,3 +206,40 @@ def test_what_has_not_changed_is_read_once() -> None:
     for payload in (b"", b"\x80", msgspec.msgpack.encode({**msgspec.to_builtins(first), "meta": 1})):
         with pytest.raises(msgspec.DecodeError):
             decoder.decode(payload)
+
+
+def test_price_steps_are_told_as_soon_as_a_venue_has_told_them(tmp_path: Path) -> None:
+    class Outlet:
+        clear = True
+
+        def __init__(self) -> None:
+            self.sent: list[bytes] = []
+
+        def write(self, frame: bytes) -> None:
+            self.sent.append(frame)
+
+        def set_viewing(self, viewing: bool) -> None:
+            pass
+
+    stage, outlet, fanout = Stage(tmp_path), Outlet(), Fanout(1)
+    stage.open()
+    model = PageModel(stage.config(), fanout)
+    try:
+        assert fanout.admit(Viewer(outlet))
+
+        def steps() -> list[str | None]:
+            stage.publish()
+            model.look()
+            return [row[2] for row in json.loads(model.hello())[0]["meta"]["instruments"]]
+
+        assert steps() == [None, None]
+        stage.scene = lambda snapshot: msgspec.structs.replace(snapshot, price_steps=["0.01", None])
+        outlet.sent.clear()
+        assert steps() == ["0.01", None]
+        assert b'"k":"hello"' in outlet.sent[0], "who looks already is told as well"
+        outlet.sent.clear()
+        assert steps() == ["0.01", None]
+        assert not [frame for frame in outlet.sent if b'"k":"hello"' in frame]
+    finally:
+        model.close()
+        stage.close()

@@ -11,7 +11,7 @@ counted and logged, and reaches nobody.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from time import monotonic, thread_time, time_ns
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from hoga.app.hub_row import hub_row
 from hoga.app.memory_guard import MemoryGuard
 from hoga.app.trade_taps import TradeTaps
 from hoga.app.venue_run import VenueRun
+from hoga.core.instrument import Instrument
 from hoga.core.ledger import Reason
 from hoga.core.streams import Kind
 from hoga.core.times import SECOND_NS
@@ -108,6 +109,8 @@ class Figures:
         self._symbols: list[tuple[VenueRun, str]] = []
         self._meta = self._describe(program, simulated)
         self._trades = TradeTaps(self._intakes)
+        self._listed: list[Mapping[str, Instrument]] = []
+        self._steps_of_price: list[str | None] = []
         self._p99: list[float | None] = [None] * len(self._symbols)
         self._p99_part = 0
         self._gap_turn = gap_log.turn
@@ -236,9 +239,19 @@ class Figures:
                 books=[self._newest(at) for at in books],
                 trades=self._trades.rows(),
                 happened=self._happened,
+                price_steps=self._price_steps(),
                 **self._slow._asdict(),
             )
         )
+
+    def _price_steps(self) -> list[str | None]:
+        """Of each symbol; made anew when a venue has told another list."""
+        listed = [venue.listed for venue in self._venues]
+        if len(listed) != len(self._listed) or any(new is not known for new, known in zip(listed, self._listed, strict=True)):
+            self._listed = listed
+            found = [venue.listed.get(symbol) for venue, symbol in self._symbols]
+            self._steps_of_price = [None if each is None or each.tick is None else f"{each.tick.normalize():f}" for each in found]
+        return self._steps_of_price
 
     def _next_p99(self) -> list[float | None]:
         """A tenth of the symbols anew in each round: sorting all of them at once would be the dearest thing here."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from functools import partial
 from time import monotonic, monotonic_ns, time_ns
 
@@ -19,7 +19,7 @@ from hoga.app.stream_plan import plan_streams
 from hoga.archive.keep.life import LifeFile, read_last_life
 from hoga.archive.keep.recover import Recovered, is_left, recover_folder
 from hoga.core.errors import ArchiveBusy, ArchiveError, VenueError
-from hoga.core.instrument import InstrumentChange
+from hoga.core.instrument import Instrument, InstrumentChange
 from hoga.core.times import SECOND_NS, day_of, minute_of
 from hoga.feed.feed import Feed
 from hoga.recorder.ending import Ending
@@ -312,6 +312,11 @@ class VenueRun:
             return await self._rest.read(path, read) * 1_000_000
 
         return await measure_clock(venue=self.spec.name, venue_time=venue_time)
+
+    @property
+    def listed(self) -> Mapping[str, Instrument]:
+        """What the venue lists, by symbol, as far as it has been asked; another mapping with each list."""
+        return self._instruments.known
 
     async def _check_symbols(self) -> None:
         """Look what the venue lists; once a day tell of symbols that it does not know (their streams are acked and stay silent

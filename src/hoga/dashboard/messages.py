@@ -15,7 +15,7 @@ from hoga.core.streams import Kind
 from hoga.core.times import MS_NS
 from hoga.dashboard.judge import Finding
 from hoga.dashboard.latency import Latency
-from hoga.dashboard.snapshot import ConnectionRow, Meta, Snapshot
+from hoga.dashboard.snapshot import ConnectionRow, Snapshot
 from hoga.dashboard.today import Completeness, Day, DayTotals
 from hoga.dashboard.watch import ConnectionHealth, Watch
 from hoga.quality.limits import CLOCK_OFF_MS, STALE_MIN_S
@@ -37,8 +37,10 @@ __all__ = [
 _LINES = 200
 
 
-def meta_part(meta: Meta) -> dict[str, Any]:
-    """What does not change while a run lasts."""
+def meta_part(snapshot: Snapshot) -> dict[str, Any]:
+    """What does not change while a run lasts, but for the price steps, which a venue tells when it is asked."""
+    meta = snapshot.meta
+    steps = snapshot.price_steps if len(snapshot.price_steps) == len(meta.symbols) else [None] * len(meta.symbols)
     owners = {row.symbol_at: row for row in meta.streams}
     venues = list(dict.fromkeys(row.venue for row in meta.streams))
     return {
@@ -51,7 +53,7 @@ def meta_part(meta: Meta) -> dict[str, Any]:
         "gate": meta.latency_gate,
         "reserve": meta.disk_reserve_bytes,
         "streams": [[row.name, row.venue, row.symbol, row.channel, row.kind, row.symbol_at] for row in meta.streams],
-        "instruments": [[owners[at].venue if at in owners else "", symbol, None] for at, symbol in enumerate(meta.symbols)],
+        "instruments": [[owners[at].venue if at in owners else "", symbol, steps[at]] for at, symbol in enumerate(meta.symbols)],
         "books": [at for at, row in enumerate(meta.streams) if Kind.of(row.kind) is Kind.ORDERBOOK],
         "venues": [{"id": name, "title": _title(name), "short": short} for name, short in _shorts(venues).items()],
         "limits": {"clock_ms": CLOCK_OFF_MS, "threshold_ms": meta.latency_threshold_ms, "book_old_s": 10.0, "stale_s": STALE_MIN_S},

@@ -227,6 +227,7 @@ class PageModel:
         except msgspec.DecodeError:
             self.page = PageState.VERSION
             return
+        self._greeting = self._greeting or (self.snapshot is not None and self.snapshot.price_steps != snapshot.price_steps)
         self.snapshot, self._turn, self._pid, self._written_s = snapshot, turn, pid, written_s
         if self.watch.feed(snapshot, pid=pid, mono_s=written_s):
             self._begin(snapshot)
@@ -307,7 +308,7 @@ class PageModel:
             "assets": self.assets,
             "now": now_ns // MS_NS,
             "interval": self.config.interval_s,
-            "meta": None if snapshot is None else meta_part(snapshot.meta),
+            "meta": None if snapshot is None else meta_part(snapshot),
             "histories": [self._curves.history(_RANGE, "", now_ns)],
         }
         return b"[" + _encode(hello) + b"]"

@@ -313,7 +313,8 @@ class RelayRow(msgspec.Struct, frozen=True, kw_only=True):
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """All of a run at one moment. What has not changed since the snapshot before is the same object. `hub`, `relay`: None where
-    none runs."""
+    none runs. `price_steps`: of each of `Meta.symbols`, as text, None where the venue has none or was not asked yet; empty: none is
+    known."""
 
     now_ns: int
     state: RunState
@@ -331,6 +332,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     relay: RelayRow | None = None
     happened: Happened = Happened()
     trades: list[TradeFrames] = []
+    price_steps: list[str | None] = []
 
 
 class DashboardStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -403,9 +405,10 @@ class _Parts(msgspec.Struct, frozen=True, kw_only=True):
     hub: msgspec.Raw = msgspec.Raw()
     relay: msgspec.Raw = msgspec.Raw()
     happened: msgspec.Raw = msgspec.Raw()
+    price_steps: msgspec.Raw = msgspec.Raw()
 
 
-_KEPT_PARTS = ("meta", "connections", "venues", "process", "gaps", "logs", "hub", "relay", "happened")
+_KEPT_PARTS = ("meta", "connections", "venues", "process", "gaps", "logs", "hub", "relay", "happened", "price_steps")
 _encoder = msgspec.msgpack.Encoder()
 _parts = msgspec.msgpack.Decoder(_Parts)
 _part_decoders = {each.name: msgspec.msgpack.Decoder(each.type) for each in msgspec.structs.fields(Snapshot) if each.name in _KEPT_PARTS}
