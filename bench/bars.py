@@ -65,6 +65,7 @@ BARS: dict[str, Bar] = {
     "merge.rss": Bar(100.0, 100.0, at_least=False, strict=True),
     "union.equal": Bar(300_000, 600_000, at_least=True),
     "union.half": Bar(80_000, 200_000, at_least=True),
+    "gather.intake": Bar(100_000.0, 300_000.0, at_least=True),
     "relay.cpu": Bar(10.0, 5.0, at_least=False),
     "relay.catch_up": Bar(20.0, 40.0, at_least=True),
     "relay.late_p99": Bar(100.0, 50.0, at_least=False),

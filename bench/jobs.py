@@ -32,6 +32,7 @@ JOBS = {
     "past-day": "bench.reading:prepare_day",
     "reader": "bench.hub:read_hub",
     "replay": "bench.replay:measure_replay",
+    "gather": "bench.gathered:measure_gather",
     "relay": "bench.relaying:measure_relay",
     "report": "bench.reports:measure_report",
     "tree": "bench.looking:measure_tree",

@@ -10,6 +10,7 @@
     hub          1,000 subscriptions at 10,000 events a second, cost of routing, of the pool, of readers in other processes
     seal, merge  a minute made into segments, a day merged
     union        the archives of two collectors made one, where both have all, and where each lacks a fourth
+    gather       what relays have sent, taken in and made durable; where nats-server is installed
     relay        15,000 frames a second sent to NATS while they come, and from disk afterwards; where nats-server is installed
     past         a day as arrays, from zip, zst and Parquet; a book at an instant, batches, Parquet, events for hftbacktest
     replay       an archive replayed to one client: in its own time, how far from its time a frame comes; flat out, how many a second
@@ -54,6 +55,7 @@ from bench.clients import STAGES, ClientPlan, Counted
 from bench.collector import Collected, CollectorPlan
 from bench.days import Merged, MergePlan, Sealed, SealPlan
 from bench.fetched import Fetched, FetchedPlan
+from bench.gathered import GatheredCosts, GatherPlan
 from bench.hub import CostPlan, Costs, LoadedHub, LoadedPlan, ReaderCosts, ReaderPlan
 from bench.live import Heard, LivePlan
 from bench.looking import Drawn, Looked, TreePlan, ViewPlan
@@ -88,6 +90,7 @@ PARTS = (
     "merge",
     "union",
     "relay",
+    "gather",
     "past",
     "replay",
     "view",
@@ -146,6 +149,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     union_minutes: int = 240
     relay_s: float = 20.0
     relay_minutes: int = 4
+    gather_minutes: int = 10
     past_minutes: int = 240
     replay_minutes: int = 120
     view_minutes: int = 1_440
@@ -179,6 +183,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             union_minutes=8,
             relay_s=seconds,
             relay_minutes=1,
+            gather_minutes=1,
             past_minutes=8,
             replay_minutes=4,
             view_minutes=12,
@@ -664,6 +669,24 @@ def _relay(bench: _Bench) -> list[Figure]:
     ]
 
 
+def _gather(bench: _Bench) -> list[Figure]:
+    settings, runs = bench.settings, list[GatheredCosts]()
+    if find_server() is None:
+        bench.tell("gather: nats-server is not installed, left out")
+        return []
+    for number in range(max(1, settings.repeat)):
+        bench.tell(f"gather: run {number + 1}, {settings.gather_minutes} minutes")
+        plan = GatherPlan(data=str(bench.folder / "gather"), minutes=settings.gather_minutes, capture=settings.capture)
+        runs.append(run_child("gather", plan, GatheredCosts, folder=bench.folder))
+    note = f"by processor time; minutes of {plan.per_minute} records of depth20, made durable and acknowledged"
+    return [
+        figure("gather.intake", "gather: taken in, one core", "records/s", [run.records / run.cpu_s for run in runs], note=note),
+        figure(
+            "gather.wall", "gather: taken in, by the clock", "records/s", [run.records / run.wall_s for run in runs], note="with the disk"
+        ),
+    ]
+
+
 def _replay(bench: _Bench) -> list[Figure]:
     settings = bench.settings
     runs: dict[bool, list[Replayed]] = {True: [], False: []}
@@ -1065,6 +1088,7 @@ _MEASURES: dict[str, Callable[[_Bench], list[Figure]]] = {
     "seal": _seal,
     "merge": _merge,
     "union": _union,
+    "gather": _gather,
     "relay": _relay,
     "past": _past,
     "replay": _replay,
