@@ -42,6 +42,7 @@ faults: .venv/.ready-test
 	$(PYTHON) -m tests.campaign.faults --save docs/results/faults.md
 	$(PYTHON) -m tests.campaign.union --minutes 10
 	$(PYTHON) -m tests.campaign.mirror --kills 50 --save docs/results/mirror.md
+	$(PYTHON) -m tests.campaign.scale --minutes 10 --kills 50
 	$(PYTHON) -m tests.campaign.flatten --runs 1000 --save docs/results/flatten.md
 
 soak: .venv/.ready-test

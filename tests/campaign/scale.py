@@ -261,7 +261,8 @@ def _judge(root: Path) -> list[str]:
 
 
 def _manifests(root: Path) -> dict[str, dict[str, object]]:
-    return {path.relative_to(root).as_posix(): json.loads(path.read_text()) for path in root.glob("binance*/*/*.manifest.json")}
+    today = datetime.now(UTC).date().isoformat()
+    return {path.relative_to(root).as_posix(): json.loads(path.read_text()) for path in root.glob(f"binance*/*/*_{today}.manifest.json")}
 
 
 def main() -> int:

@@ -17,6 +17,7 @@ import msgspec
 
 from hoga.core.errors import HogaError
 from hoga.core.times import MS_NS, SECOND_NS
+from hoga.dashboard import collectors
 from hoga.dashboard.config import DashboardConfig
 from hoga.dashboard.curves import RunCurves, curves_path, read_kept, write_kept
 from hoga.dashboard.fanout import Fanout, Frames
@@ -413,9 +414,13 @@ class PageModel:
             "process": snapshot.process,
             "hub": snapshot.hub,
             "hardware": self.hardware,
-            "collectors": None,
+            "collectors": collectors.rows(self._gathered()),
             "viewers": len(self.fanout.viewers),
         }
+
+    def _gathered(self) -> collectors.Gathered | None:
+        folder = self.snapshot.meta.data_dir if self.snapshot is not None else None
+        return None if not folder else collectors.look(Path(folder), time_ns())
 
     def _extra(self, choice: str, *, whole: bool, slow: bool) -> bytes:
         """What only those are told who look at `choice`."""
@@ -448,6 +453,7 @@ class PageModel:
             viewers=len(self.fanout.viewers),
             trader=None if self.trader is None else self.trader.state,
             trader_age_s=0.0 if self.trader is None else self.trader.age_s,
+            gathered=self._gathered(),
         )
 
     def healthz(self) -> tuple[int, dict[str, Any]]:

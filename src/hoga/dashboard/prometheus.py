@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from hoga.core.ledger import COUNTED, Reason
 from hoga.core.trading import Rung
+from hoga.dashboard.collectors import Gathered
 from hoga.dashboard.judge import Verdict
 from hoga.dashboard.snapshot import Hardware, HubRow, RelayRow, Snapshot
 from hoga.dashboard.trader import TraderState
@@ -125,6 +126,11 @@ METRICS: dict[str, str] = {
     "hoga_relay_live_lost_total": "Live messages that NATS did not take",
     "hoga_relay_outages_total": "Times that NATS went away",
     "hoga_relay_restarts_total": "Times that the relay was started again",
+    "hoga_gather_up": "1 while gather, in the same data folder, takes in what collectors send",
+    "hoga_gather_unsettled_days": "Days that are not united yet, or will be again",
+    "hoga_gather_refused_total": "Messages that were refused: foreign ones, damaged ones",
+    "hoga_gather_messages_total": "Messages taken in of a collector, of gather's process as it is now",
+    "hoga_gather_silent_seconds": "How long ago the last message of a collector came",
     "hoga_dashboard_viewers": "Viewers of the dashboard",
     "hoga_dashboard_restarts_total": "Times that the dashboard was started again",
 }
@@ -148,6 +154,7 @@ class Facts(NamedTuple):
     viewers: int
     trader: TraderState | None = None
     trader_age_s: float = 0.0
+    gathered: Gathered | None = None
 
 
 def render(facts: Facts) -> bytes:
@@ -175,6 +182,8 @@ class _Collector(Collector):
         yield from _machine(facts)
         if facts.trader is not None:
             yield from _trader(facts.trader, facts.trader_age_s)
+        if facts.gathered is not None:
+            yield from _gathered(facts.gathered)
         if snapshot is not None:
             yield from _run(snapshot)
             yield _incidents(snapshot)
@@ -205,6 +214,22 @@ def _relay(relay: RelayRow) -> Iterator[Metric]:
         family = _counter(name, [])
         family.add_metric([], value)
         yield family
+
+
+def _gathered(told: Gathered) -> Iterator[Metric]:
+    yield _gauge("hoga_gather_up", float(told.trouble is None))
+    yield _gauge("hoga_gather_unsettled_days", float(told.unsettled))
+    refused = _counter("hoga_gather_refused_total", [])
+    refused.add_metric([], told.refused)
+    yield refused
+    messages = _counter("hoga_gather_messages_total", ["collector"])
+    silent = GaugeMetricFamily("hoga_gather_silent_seconds", METRICS["hoga_gather_silent_seconds"], labels=["collector"])
+    for each in told.collectors:
+        messages.add_metric([each.name], each.messages)
+        if each.last_ns:
+            silent.add_metric([each.name], (told.now_ns - each.last_ns) / 1e9)
+    yield messages
+    yield silent
 
 
 def _gone(verdict: Verdict) -> bool:

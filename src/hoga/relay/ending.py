@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from hoga.archive.form.layout import COLLECTORS_DIR
+from hoga.archive.form.manifest import read_manifest
 from hoga.archive.prove.verify import verify
 from hoga.archive.union.archives import Archive, unite_archives
 from hoga.core.errors import HogaError
@@ -20,7 +21,8 @@ __all__ = ["Ended", "end_day"]
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a day. `united`: (what, state) of each series; `failed`: (what, why) of those that could not be united, or were
-    not proven afterwards; `left_out`: (collector, why) of what is damaged there."""
+    not proven afterwards; `left_out`: (collector, why) of what is damaged there. `told`: of each collector, over all series, what it
+    received, how many of its records stayed (None where a manifest does not tell it), and its gaps."""
 
     day: str
     united: list[tuple[str, str]]
@@ -29,6 +31,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     conflicts: int
     failed: list[tuple[str, str]]
     left_out: list[tuple[str, str]]
+    told: dict[str, tuple[int | None, int | None, int]]
 
 
 def end_day(root: str, day: str, names: list[str], order: list[str], absent: list[str]) -> Ended:
@@ -39,6 +42,7 @@ def end_day(root: str, day: str, names: list[str], order: list[str], absent: lis
     failed: list[tuple[str, str]] = []
     left_out: list[tuple[str, str]] = []
     fresh: list[Path] = []
+    made: list[Path] = []
     records = gaps = conflicts = 0
     for done in unite_archives(archives, Path(root), order=order, day=day, absent=absent, own=True) if archives else ():
         left_out += done.left_out
@@ -47,10 +51,37 @@ def end_day(root: str, day: str, names: list[str], order: list[str], absent: lis
             continue
         united.append((done.what, one.state))
         records, gaps, conflicts = records + one.records, gaps + one.gaps, conflicts + one.conflicts
+        made.append(one.archive)
         if one.state != "unchanged":
             fresh.append(one.archive)
     failed += _unproven(fresh)
-    return Ended(day=day, united=united, records=records, gaps=gaps, conflicts=conflicts, failed=failed, left_out=left_out)
+    return Ended(
+        day=day,
+        united=united,
+        records=records,
+        gaps=gaps,
+        conflicts=conflicts,
+        failed=failed,
+        left_out=left_out,
+        told=_told(made, day),
+    )
+
+
+def _told(archives: list[Path], day: str) -> dict[str, tuple[int | None, int | None, int]]:
+    found: dict[str, tuple[int | None, int | None, int]] = {}
+    for path in archives:
+        stem = path.name[: path.name.index(day) + len(day)]
+        manifest = read_manifest(path.with_name(f"{stem}.manifest.json"))
+        for row in manifest.collectors or () if manifest is not None else ():
+            received, won, gaps = found.get(row.name, (0, 0, 0))
+            known = received is not None and row.received is not None
+            stayed = won is not None and row.won is not None
+            found[row.name] = (
+                (received or 0) + (row.received or 0) if known else None,
+                (won or 0) + (row.won or 0) if stayed else None,
+                gaps + row.gaps,
+            )
+    return found
 
 
 def _unproven(archives: list[Path]) -> list[tuple[str, str]]:

@@ -27,7 +27,7 @@ STALE_NS = 15 * SECOND_NS
 class CollectorState(msgspec.Struct, kw_only=True):
     """What came of one collector in this life of gather. `last_ns`: when its last message came, 0: none yet. `messages` and their `bytes`;
     `files` that were new, `seen` messages that changed nothing, `refused` ones. `answered`: whether it answered when it was asked last,
-    None: it was not asked yet."""
+    None: it was not asked yet. `received`, `won`, `gaps`: of `day`, the newest one that was united."""
 
     name: str
     last_ns: int = 0
@@ -37,6 +37,10 @@ class CollectorState(msgspec.Struct, kw_only=True):
     seen: int = 0
     refused: int = 0
     answered: bool | None = None
+    day: str = ""
+    received: int | None = None
+    won: int | None = None
+    gaps: int | None = None
 
 
 class GatherState(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +56,7 @@ class GatherState(msgspec.Struct, frozen=True, kw_only=True):
     refused: int
     days: list[DayState]
     next_ns: int | None
+    unsettled: int = 0
 
 
 _days_decoder = msgspec.json.Decoder(list[DayState])

@@ -319,6 +319,10 @@ class Gather:
             for what, why in settled.troubles if settled is not None else ():
                 self._tell_once(f"{name}: {what}: {why}", effect="asked for again where the collector has it")
         ended = await self._pool.submit(end_day, str(self._settings.root), day, self.shelf.names(), list(self._settings.collectors), absent)
+        for name, (received, won, gaps) in ended.told.items():
+            one = self._collector(name)
+            if day >= one.day:
+                one.day, one.received, one.won, one.gaps = day, received, won, gaps
         state = self._after(self._days[day], ended, absent, open_)
         self._days[day] = state
         self._remember()
@@ -445,6 +449,7 @@ class Gather:
             collectors=[self._seen[name] for name in sorted(self._seen)],
             refused=sum(self._refused.values()),
             days=sorted(self._days.values(), key=lambda each: each.day)[-8:],
+            unsettled=len(waiting),
             next_ns=min((next_look_ns(each, grace_ns=self._grace_ns) for each in waiting), default=None),
         )
 

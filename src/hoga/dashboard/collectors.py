@@ -1,0 +1,74 @@
+"""dashboard.collectors: the collectors whose days are united in this data folder, as `hoga gather` tells of them in a file of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from hoga.archive.form.layout import COLLECTORS_DIR
+from hoga.core.times import SECOND_NS
+
+__all__ = ["Gathered", "GatheredFrom", "look", "rows"]
+
+_STATUS_FILE = "status.json"
+_GONE_NS = 15 * SECOND_NS
+"""A status that is older is that of a process that is gone."""
+_LATE_NS, _STOPPED_NS = 180 * SECOND_NS, 900 * SECOND_NS
+"""A collector sends each minute."""
+
+
+class GatheredFrom(msgspec.Struct, frozen=True, kw_only=True):
+    """One collector, as far as is shown. `last_ns`: when its last message came, 0: none yet; `received`, `won`, `gaps`: of the newest day
+    that was united, None where that is not known; `messages`, `refused`: of this life of gather."""
+
+    name: str
+    last_ns: int = 0
+    messages: int = 0
+    refused: int = 0
+    received: int | None = None
+    won: int | None = None
+    gaps: int | None = None
+
+
+class Gathered(msgspec.Struct, frozen=True, kw_only=True):
+    """What gather tells at `now_ns`. `trouble`: what keeps it from taking in."""
+
+    now_ns: int
+    collectors: list[GatheredFrom]
+    trouble: str | None = None
+    refused: int = 0
+    unsettled: int = 0
+
+
+_decoder = msgspec.json.Decoder(Gathered)
+
+
+def look(data: Path, now_ns: int) -> Gathered | None:
+    """What gather tells in the data folder; None where none is at work."""
+    try:
+        told = _decoder.decode((data / COLLECTORS_DIR / _STATUS_FILE).read_bytes())
+    except (OSError, msgspec.MsgspecError):
+        return None
+    return told if now_ns - told.now_ns < _GONE_NS else None
+
+
+def rows(told: Gathered | None) -> list[dict[str, object]] | None:
+    """The rows of the page, by name; None where there are none."""
+    if told is None or not told.collectors:
+        return None
+    return [
+        {
+            "name": each.name,
+            "state": _state(told.now_ns - each.last_ns),
+            "received": each.received,
+            "won": each.won,
+            "gaps": each.gaps,
+            "seen": each.last_ns // 1_000_000 if each.last_ns else None,
+        }
+        for each in told.collectors
+    ]
+
+
+def _state(silent_ns: int) -> str:
+    return "recording" if silent_ns < _LATE_NS else "degraded" if silent_ns < _STOPPED_NS else "stopped"

@@ -1,0 +1,80 @@
+"""Collectors whose days are united in a data folder, as the page and the metrics show them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hoga.archive.form.layout import COLLECTORS_DIR
+from hoga.core.times import SECOND_NS
+from hoga.dashboard.collectors import look, rows
+from hoga.dashboard.judge import Verdict
+from hoga.dashboard.prometheus import Facts, render
+from hoga.relay.gathered import CollectorState, GatherState, write_state
+
+_NOW = 1_795_180_500 * SECOND_NS
+
+
+def _tell(root: Path) -> None:
+    home = root / COLLECTORS_DIR
+    home.mkdir()
+    collectors = [
+        CollectorState(name="osaka"),
+        CollectorState(name="seoul", last_ns=_NOW - 400 * SECOND_NS, messages=7, refused=1),
+        CollectorState(name="tokyo", last_ns=_NOW - SECOND_NS, messages=9, day="2026-11-20", received=100, won=60, gaps=2),
+    ]
+    write_state(
+        home,
+        GatherState(
+            now_ns=_NOW,
+            pid=1,
+            connected=True,
+            trouble=None,
+            outages=0,
+            collectors=collectors,
+            refused=1,
+            days=[],
+            next_ns=None,
+            unsettled=2,
+        ),
+    )
+
+
+def test_what_gather_tells_is_shown_by_collector(tmp_path: Path) -> None:
+    _tell(tmp_path)
+    found = rows(look(tmp_path, _NOW + SECOND_NS))
+    assert found is not None
+    assert [(row["name"], row["state"], row["received"], row["won"], row["gaps"]) for row in found] == [
+        ("osaka", "stopped", None, None, None),
+        ("seoul", "degraded", None, None, None),
+        ("tokyo", "recording", 100, 60, 2),
+    ]
+    assert [row["seen"] for row in found] == [None, (_NOW - 400 * SECOND_NS) // 1_000_000, (_NOW - SECOND_NS) // 1_000_000]
+
+
+def test_where_no_gather_is_at_work_there_is_nothing_to_show(tmp_path: Path) -> None:
+    assert rows(look(tmp_path, _NOW)) is None
+    _tell(tmp_path)
+    assert look(tmp_path, _NOW + 60 * SECOND_NS) is None
+    (tmp_path / COLLECTORS_DIR / "status.json").write_bytes(b"{]")
+    assert look(tmp_path, _NOW) is None
+
+
+def test_monitors_are_told_of_collectors(tmp_path: Path) -> None:
+    _tell(tmp_path)
+    facts = Facts(
+        snapshot=None,
+        verdict=Verdict("stopped", []),
+        age_s=0.0,
+        hardware=None,
+        states=[],
+        health={},
+        viewers=0,
+        gathered=look(tmp_path, _NOW),
+    )
+    text = render(facts).decode()
+    assert "hoga_gather_up 1.0" in text
+    assert "hoga_gather_unsettled_days 2.0" in text
+    assert "hoga_gather_refused_total 1.0" in text
+    assert 'hoga_gather_messages_total{collector="tokyo"} 9.0' in text
+    assert 'hoga_gather_silent_seconds{collector="seoul"} 400.0' in text
+    assert 'hoga_gather_silent_seconds{collector="osaka"}' not in text
