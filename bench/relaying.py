@@ -1,6 +1,6 @@
 """bench.relaying: what it costs to send what is recorded to NATS: while it arrives, and afterwards from disk. Needs nats-server.
 
-The relay is a process of its own, as beside `hoga run`; its processor time is read when it ends, start included. A journal is written
+The relay is a process of its own, as beside `hoga run`; its processor time is read from when it has begun. A journal is written
 as a recorder does it, a chunk every 1.5 ms or 256 frames; whoever reads the live messages is this process.
 """
 
@@ -175,14 +175,14 @@ def _catch_up(plan: RelayPlan, frames: dict[str, list[bytes]], root: Path, url: 
         make_day(MergePlan(data=str(root), minutes=plan.minutes, per_minute=per_minute), day, frames[next(iter(frames))])
     size = sum(path.stat().st_size for path in root.rglob("*.zip"))
     ledgers = {path.name: path.stat().st_size for path in root.rglob("*.ledger.jsonl")}
-    began = perf_counter()
     relay = _start(root, url, collector="sealed")
+    before, began = _cpu_s(relay), perf_counter()
     try:
         end = monotonic() + _WAIT_S
         while not _has_sent(root, ledgers):
             assert monotonic() < end, "it never caught up"
             sleep(0.05)
-        return _cpu_s(relay), perf_counter() - began, size
+        return _cpu_s(relay) - before, perf_counter() - began, size
     finally:
         _stop(relay)
 

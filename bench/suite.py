@@ -660,7 +660,11 @@ def _relay(bench: _Bench) -> list[Figure]:
         figure("relay.cpu", "relay: share of a core", "%", shares, note=f"{rate}: live chunks, and what is sealed of them"),
         figure("relay.live_cpu", "relay: of that, live chunks", "%", [100 * run.live_cpu for run in runs], note=rate),
         figure(
-            "relay.catch_up", "relay: catching up from disk", "× real time", [run.speed for run in runs], note=f"{rate}, start included"
+            "relay.catch_up",
+            "relay: catching up from disk",
+            "× real time",
+            [run.speed for run in runs],
+            note=f"{rate}, until all is acknowledged",
         ),
         figure(
             "relay.late_p50", "relay: receipt → live message, median", "ms", [run.late_ms[0] for run in runs], note="gathered for 25 ms"

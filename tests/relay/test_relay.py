@@ -15,6 +15,7 @@ from hoga.archive.form.chunks import ChunkDecoder, read_packed
 from hoga.archive.form.journal import CONTROL, decode_header, read_body
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import merge_day
+from hoga.archive.prove.verify import verify
 from hoga.core.errors import ArchiveBusy
 from hoga.relay.broker import Broker, BrokerRefused, Received
 from hoga.relay.position import HOME, Position
@@ -151,6 +152,37 @@ async def test_a_damaged_segment_is_told_by_name_and_not_sent(
     told = [record.getMessage() for record in caplog.records if "not as it was sealed" in record.getMessage()]
     assert len(told) == 2
     assert any(path.name in line for line in told)
+
+
+async def test_a_closed_day_that_is_damaged_is_told_and_not_sent(nats_server: NatsServer, root: Path) -> None:
+    merge_day(day_of_trades(root), venue="binance", archive_format="zip", purge=True)
+    (path,) = day_of_trades(root).archive_paths
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    nats_server.start()
+    copy = Copy()
+    async with relaying(nats_server, root) as relay, connected(nats_server) as broker:
+        await eventually(lambda: relay.status().damaged == 1)
+        await copy.catch_up(broker)
+        assert FileKind.MANIFEST not in copy.kinds.values(), "a manifest says that the day before it is whole"
+        assert relay.status().newest_damaged == day_of_trades(root).manifest_path.relative_to(root).as_posix()
+
+
+async def test_what_arrived_is_an_archive_that_proves_itself(nats_server: NatsServer, root: Path, tmp_path: Path) -> None:
+    fill_trades(trades(root, "2026-11-19"))
+    merge_day(day_of_trades(root, "2026-11-19"), venue="binance", archive_format="zip", purge=True)
+    nats_server.start()
+    copy = Copy()
+    async with relaying(nats_server, root), connected(nats_server) as broker:
+        await copy.until(broker, files_of(root))
+    for name, content in copy.files.items():
+        path = tmp_path / "copy" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    report = verify([tmp_path / "copy"])
+    assert not report.problems
+    assert report.records == verify([root]).records > 0
 
 
 async def test_nats_away_nothing_waits_and_it_catches_up_from_disk(nats_server: NatsServer, root: Path) -> None:
@@ -335,7 +367,7 @@ async def test_live_chunks_arrive_as_they_are_written(nats_server: NatsServer, t
     async with relaying(nats_server, tmp_path / "data") as relay, connected(nats_server) as broker:
         await broker.follow("hoga.live.*", viewer.take)
         await asyncio.sleep(0.5)
-        assert not viewer.heads, "what was written before is not live"
+        assert not viewer.frames, "what was written before is not live"
         with path.open("ab") as file:
             for chunk in chunks[5:]:
                 file.write(chunk[:11])

@@ -36,6 +36,8 @@ _PENDING = 32
 _OUT_BYTES = 4 << 20
 """What may wait for the socket."""
 _PING_S = 10
+_ANSWERS = 8
+"""So many questions are answered at a time."""
 _PINGS_MAX = 2
 _SECRETS = ("NATS_USER", "NATS_PASSWORD", "NATS_TOKEN")
 ENVIRONMENT = (*_SECRETS, "NATS_CREDS", "NATS_CA")
@@ -264,13 +266,23 @@ class Broker:
     # -- receiving ----------------------------------------------------------------------------------------------------
 
     async def answer(self, subject: str, respond: Callable[[Received], Awaitable[bytes]]) -> None:
-        """Answer every question on `subject` by `respond`, one at a time, on this connection and each after it. Raises BrokerFault."""
+        """Answer every question on `subject` by `respond`, several at a time, on this connection and each after it. Raises BrokerFault."""
+        places, answering = asyncio.Semaphore(_ANSWERS), set[asyncio.Task[None]]()
+
+        async def reply(message: Any) -> None:
+            try:
+                answer = await respond(_received(message))
+                if message.reply:
+                    with contextlib.suppress(Exception):  # the connection went meanwhile: whoever asked asks again
+                        await message.respond(answer)
+            finally:
+                places.release()
 
         async def take(message: Any) -> None:
-            answer = await respond(_received(message))
-            if message.reply:
-                with contextlib.suppress(Exception):  # the connection went meanwhile: whoever asked asks again
-                    await message.respond(answer)
+            await places.acquire()
+            task = asyncio.create_task(reply(message), name="answer")
+            answering.add(task)
+            task.add_done_callback(answering.discard)
 
         await self._subscribe(subject, take)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from hoga.archive.form.journal import JOURNAL_DIR, parse_journal_name
+from hoga.archive.form.journal import JOURNAL_DIR
 from hoga.archive.form.layout import FORMATS, parse_day, parse_segment
 from hoga.archive.form.lists import is_list
 from hoga.archive.form.seriesday import SeriesDay
@@ -34,12 +34,12 @@ class Place(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What is there: open days by their ledgers, closed ones by their manifests, lists of instruments, and journals."""
+    """What is there: open days by their ledgers, closed ones by their manifests, lists of instruments, and folders of journals."""
 
     ledgers: list[SeriesDay]
     manifests: list[SeriesDay]
     lists: list[Path]
-    journals: list[Path]
+    homes: list[Path]
 
 
 class _Listed(NamedTuple):
@@ -85,7 +85,7 @@ class Folders:
                 seen.ledgers.extend(there.ledgers)
                 seen.manifests.extend(there.manifests)
                 seen.lists.extend(there.lists)
-                seen.journals.extend(there.journals)
+                seen.homes.extend(there.homes)
         self._listed = {folder: listed for folder, listed in self._listed.items() if folder in known}
         return seen
 
@@ -142,13 +142,14 @@ def _seen(here: Path, folders: list[str], files: list[str]) -> Seen:
                 if day.stem == child:
                     seen.ledgers.append(day)
         return seen
+    if here.name == JOURNAL_DIR:
+        seen.homes.append(here)
+        return seen
     for file in files:
         if file.endswith(".manifest.json"):
             name = parse_day(file)
             if name is not None:
                 seen.manifests.append(SeriesDay(here, name.symbol, name.kind, name.day))
-        elif here.name == JOURNAL_DIR and parse_journal_name(file) is not None:
-            seen.journals.append(here / file)
         elif is_list(file):
             seen.lists.append(here / file)
     return seen

@@ -33,7 +33,8 @@ __all__ = ["LiveLane"]
 _log = get_log("relay")
 
 _GATHER_S = 0.025
-_FOLDERS_S = 5.0
+_FOLDERS_S, _FIRST_S = 5.0, 0.25
+"""So often a new folder of journals is looked for, and where there is none yet."""
 _BEAT_S = 1.0
 _READ_BYTES = 4 << 20
 """A journal that has more than this to tell is ahead of us: the rest is read at the next look."""
@@ -140,7 +141,7 @@ class LiveLane:
         try:
             while True:
                 began = self._clock.monotonic()
-                if began - looked >= _FOLDERS_S:
+                if began - looked >= (_FOLDERS_S if self._homes else _FIRST_S):
                     looked = began
                     await self._find_homes()
                 self._find_journals(is_past=is_past)
@@ -158,8 +159,7 @@ class LiveLane:
     async def _find_homes(self) -> None:
         """The folders that may hold journals."""
         seen = await asyncio.to_thread(self._folders.look)
-        homes = {path.parent for path in seen.journals} | {folder for folder in self._homes if folder.is_dir()}
-        self._homes = {home: self._homes.get(home, 0) for home in homes}
+        self._homes = {home: self._homes.get(home, 0) for home in seen.homes}
 
     def _find_journals(self, *, is_past: bool) -> None:
         """Open what is new in these folders. A folder is listed when its time of change is another than when it was listed."""
