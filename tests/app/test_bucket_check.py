@@ -12,6 +12,7 @@ import pytest
 from hoga.app.bucket_check import examine_buckets
 from hoga.app.checks import Check, CheckState
 from hoga.app.config import load_config
+from hoga.cli.main import main
 from tests.s3_server import Bucket, s3_server
 
 pytest.importorskip("obstore")
@@ -99,6 +100,13 @@ def test_keys_that_may_not_remove_are_told_and_good_enough(bucket: Bucket) -> No
     assert check.state is CheckState.WARNING
     assert "may not remove" in str(check.advice)
     assert len(bucket.objects) == 1
+
+
+def test_a_place_that_is_none_is_told_before_anything_is_tried(capfd: pytest.CaptureFixture[str]) -> None:
+    for place in ("bucket", "s3://", "/tmp"):
+        assert main(["doctor", "--bucket", place]) == 2
+        said = capfd.readouterr()
+        assert (said.out, said.err.count("\n"), "s3://bucket/prefix" in said.err) == ("", 1, True), said.err
 
 
 def test_nobody_at_the_endpoint_is_one_line(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:

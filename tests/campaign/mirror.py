@@ -246,18 +246,19 @@ def _speed(place: _Place, root: Path, faults: list[str]) -> list[tuple[str, str]
     rows = []
     for what, arguments in (("sent", (root, AT)), ("read back", (root, AT, "--verify"))):
         code = (
-            "import resource, sys, time; from hoga.cli.main import main; began = time.monotonic();"
+            "import sys, time; from bench.machine import rss_peak_bytes; from hoga.cli.main import main; began = time.monotonic();"
             f"status = main({['mirror', *map(str, arguments)]!r});"
-            "print(time.monotonic() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr); sys.exit(status)"
+            "print(time.monotonic() - began, rss_peak_bytes(), file=sys.stderr); sys.exit(status)"
         )
         done = subprocess.run([sys.executable, "-c", code], env=place.environment, capture_output=True, text=True, check=False)
-        seconds, kib = map(float, done.stderr.splitlines()[-1].split())
+        seconds, peak = map(float, done.stderr.splitlines()[-1].split())
+        mb = peak / 2**20
         if done.returncode:
             faults.append(f"{what}: {done.stderr[-300:]}")
-        if kib / 1024 > 200:
-            faults.append(f"{what}: {kib / 1024:.0f} MB of memory")
+        if mb > 200:
+            faults.append(f"{what}: {mb:.0f} MB of memory")
         load = os.getloadavg()[0]
-        rows.append((f"{size / 1e6:,.0f} MB {what}", f"{size / 1e6 / seconds:,.0f} MB/s, {kib / 1024:.0f} MB of memory (load {load:.0f})"))
+        rows.append((f"{size / 1e6:,.0f} MB {what}", f"{size / 1e6 / seconds:,.0f} MB/s, {mb:.0f} MB of memory (load {load:.0f})"))
     return rows
 
 

@@ -229,6 +229,25 @@ def test_a_bucket_that_takes_nothing_is_told_for_each_file(command: Printed, buc
     assert (status, err.count("AWS_ACCESS_KEY_ID")) == (1, 2), err
 
 
+@pytest.mark.parametrize(
+    ("answers", "says"),
+    [
+        ((403, "RequestTimeTooSkewed"), "403 RequestTimeTooSkewed (this machine's clock is off: chronyc makestep)"),
+        ((403, "InvalidAccessKeyId"), "403 InvalidAccessKeyId (are AWS_ACCESS_KEY_ID"),
+        ((400, "AuthorizationHeaderMalformed"), "AuthorizationHeaderMalformed (is S3_REGION"),
+    ],
+)
+def test_a_store_that_is_not_ours_is_one_line_and_not_one_for_each_file(
+    command: Printed, bucket: Bucket, data: Path, answers: tuple[int, str], says: str
+) -> None:
+    bucket.answers = answers
+    for arguments in ((data, AT), (data, AT, "--verify"), (data, AT, "--restore")):
+        status, out, err = command("mirror", *arguments)
+        assert (status, out, err.count("\n"), says in err) == (1, "", 1, True), err
+    status, _, err = command("ls", AT)
+    assert (status != 0, err.count("\n"), says in err) == (True, 1, True), err
+
+
 def test_a_timer_that_finds_nothing_to_do_is_good_and_says_so(command: Printed, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     assert command("mirror", tmp_path / "data", AT)[:2] == (0, "nothing to do, 0 bytes, 0 failed\n")

@@ -66,6 +66,7 @@ def mirror_archive(data: Path, to: Path, bucket: Bucket, *, on_file: Callable[[]
     here only."""
     found = discover([data])
     found.require_whole()
+    bucket.entries(to)  # a store that is not there, or not ours, is one line and not one for each file
     for path in found.lists:
         yield _sent(path, to / place_of(path, data), bucket, sha256_of(path))
         on_file()

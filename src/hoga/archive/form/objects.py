@@ -205,7 +205,8 @@ class Bucket:
         except self._library.exceptions.PreconditionError as changed:
             raise ArchiveError(name, "was changed while it was read", hint="read it once more") from changed
         except self._library.exceptions.BaseError as fault:
-            raise ArchiveError(name, _said(fault), hint=_hint(fault)) from fault
+            why = f"there is no bucket {self.name}" if _code(fault) == "NoSuchBucket" else _said(fault)
+            raise ArchiveError(name, why, hint=_hint(fault)) from fault
 
 
 class Head(NamedTuple):
