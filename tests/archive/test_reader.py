@@ -153,6 +153,8 @@ def test_the_catalog_tells_each_state(trades: Workshop) -> None:
         "unprovable": 0.0,
         "missing": 0.997917,
         "reasons": {"not-recorded": 0.997917},
+        "collectors": None,
+        "absent": None,
     }
     assert msgspec.to_builtins(row_of(trades)) == facts | {"state": "open"}
     merge(trades)
