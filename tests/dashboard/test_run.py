@@ -141,7 +141,7 @@ async def test_what_is_pushed_is_the_simulators_a_cut_and_trades_included(runnin
                 return found
 
     async with aiohttp.ClientSession() as session, session.ws_connect(running.dashboard + "/ws/dashboard") as link:
-        meta = (await hear(link, lambda message: message["k"] == "hello"))["meta"]
+        meta = (await hear(link, lambda message: message["k"] == "hello" and all(row[2] for row in message["meta"]["instruments"])))["meta"]
         await link.send_json({"select": of, "range": "1m"})
         before = (await asyncio.to_thread(get, status))[1]["streams"]
         await hear(link, lambda message: message["k"] == "news" and "now" in message)

@@ -5,7 +5,7 @@ import { t } from "./i18n.js";
 import { otherLanguage, otherTheme, search } from "./keys.js";
 import { RANGES } from "./timeline.js";
 import { isLocal, setView, view } from "./view.js";
-import { happenedText, shortVerdict, verdictText, whenText } from "./words.js";
+import { happenedText } from "./words.js";
 
 const GLYPHS = { recording: "●", degraded: "▲", stopped: "✕", waiting: "…" };
 const STALE_S = 1.7;
@@ -43,7 +43,7 @@ export function mountBar(store) {
   const subText = (state) => {
     if (!store.news) return "";
     const { totals, since } = store.news, parts = totals ? [t("sub-recording", totals)] : [];
-    if (state !== "recording") return store.reasons.length ? shortVerdict(store.reasons[0], store) : parts.join();
+    if (state !== "recording") return store.reasons.length ? store.trouble?.shortVerdict(store.reasons[0], store) ?? "" : parts.join();
     const start = since || store.meta?.started, last = newest(store.incidents);
     if (start) parts.push(t("sub-since", { span: span((store.clock() - start) / 1000) }));
     if (last && store.clock() - last.to < RECENT_MS) parts.unshift(t("sub-last", { what: happenedText(last, store), span: span((last.to - last.from) / 1000), ago: span(Math.max(1, Math.round((store.clock() - last.to) / 1000))) }));
@@ -56,8 +56,8 @@ export function mountBar(store) {
   }, (node, reason) => {
     mark(node.item, "data-level", reason.level);
     put(node.glyph, reason.level === "bad" ? "✕" : "▲");
-    put(node.text, reason.text ?? verdictText(reason, store));
-    put(node.when, reason.text ? "" : whenText(reason, store));
+    put(node.text, reason.text ?? store.trouble?.verdictText(reason, store) ?? "");
+    put(node.when, reason.text ? "" : store.trouble?.whenText(reason, store) ?? "");
   });
 
   const paintReasons = (list) => {

@@ -23,9 +23,6 @@ export function addWords(part) {
   return coming;
 }
 
-// The same where there is something to show without them meanwhile.
-export function needWords(part, store) { if (!parts.includes(part)) addWords(part).then(() => store.touch("look"), console.error); }
-
 async function load() {
   const name = wanted, many = parts.length;
   const files = await Promise.all(parts.map((part) => import(`./words/${name}${part && `-${part}`}.js`)));

@@ -3,7 +3,7 @@ import { mountAxis } from "./axis.js";
 import { mountBar } from "./bar.js";
 import { byId, make } from "./dom.js";
 import { mountChosen } from "./head.js";
-import { needWords, setLanguage, worded } from "./i18n.js";
+import { setLanguage, worded } from "./i18n.js";
 import { restyle } from "./ink.js";
 import { mountKeys } from "./keys.js";
 import { beginLayout, mountLayout } from "./layout.js";
@@ -57,7 +57,7 @@ const PANELS = {
 const bringing = new Map(Object.entries(PANELS).map(([id, load]) => [byId(id), bring(id, load)]));
 const sight = new IntersectionObserver((entries) => { for (const { target, isIntersecting } of entries) if (isIntersecting) bringing.get(target)(); }, { rootMargin: "0px -1px" });
 const whenThere = (keys, isThere, act) => store.subscribe(keys, () => { if (isThere()) act(); });
-whenThere(["now"], () => store.reasons.length, () => needWords("trouble", store));
+whenThere(["now"], () => store.reasons.length, bring("top", () => import("./trouble.js")));
 whenThere(["trader"], () => store.trader, bring("trader", () => import("./trader.js")));
 whenThere(["slow"], () => store.slow?.hub, bring("hub", () => import("./hub.js")));
 whenThere(["slow"], () => store.slow?.collectors?.length, bring("collectors", () => import("./collectors.js")));

@@ -20,6 +20,7 @@ export class Store {
     this.days = {};
     this.slow = null;
     this.incidents = []; // newest last
+    this.trouble = null; // how reasons are worded, since there are any
     this.alerts = []; // {level, text}: what the hub calls odd, and no reason speaks of
     this.log = { first: 0, lines: [] };
     this.trader = null;

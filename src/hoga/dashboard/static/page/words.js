@@ -1,7 +1,6 @@
 // What happened, in the viewer's language: incidents, losses, reasons and alerts come as codes with their figures.
-import { bytes, count, moment, span } from "./format.js";
+import { count } from "./format.js";
 import { known, t } from "./i18n.js";
-import { isLocal } from "./view.js";
 
 export const reasonText = (reason) => (known(`g-${reason}`) ? t(`g-${reason}`) : reason);
 export const kindText = (kind) => (known(`k-${kind}`) ? t(`k-${kind}`) : kind);
@@ -23,36 +22,10 @@ export function happenedText(each, store) {
   return known(key) ? t(key, { who: who ? `${who} ` : "" }).trim() : each.reason;
 }
 
-// The reasons of the verdict. What the server counted is counted on here, from the moments that it names.
-export function verdictText({ code, args }, store) { return known(`r-${code}`) ? t(`r-${code}`, counted(args, store)) : ""; }
-
-// The same for the bar, in a few words.
-export function shortVerdict(reason, store) {
-  const key = `v-${reason.code}`;
-  return known(key) ? t(key, counted(reason.args, store)) : verdictText(reason, store);
-}
-
 export const streamsText = (streams) => t("n-streams", { count: count(streams) });
 
 // Of a connection's state.
 export const levelOf = (state) => (state === "connected" || state === "handover" ? "good" : state === "connecting" || state === "disconnected" ? "warn" : "bad");
-
-// Since when, as a time of day: from the moments that the server names, or from the seconds that it counted.
-export function whenText({ args, since }, store) {
-  const from = args?.since || (args?.seconds != null ? store.now - args.seconds * 1000 : since);
-  return from ? t("since-at", { time: moment(from, store.clock(), isLocal()) }) : "";
-}
-
-function counted(args, store) {
-  const words = { ...args };
-  if (known(`cs-${args?.why}`)) words.why = plainWord(t(`cs-${args.why}`));
-  if (args?.since) words.seconds = Math.max(0, Math.round((store.clock() - args.since) / 1000));
-  if (args?.retry_at) words.retry = Math.max(0, Math.ceil((args.retry_at - store.clock()) / 1000));
-  else if (args?.retry != null) words.retry = Math.max(0, Math.round(args.retry));
-  if (words.seconds != null) words.span = span(words.seconds);
-  for (const [key, word] of [["free", "room"], ["reserve", "kept"]]) if (args?.[key] != null) words[word] = bytes(args[key] * 2 ** 20);
-  return words;
-}
 
 export const plainWord = (text) => text.replace(/^\S (?=\S)/, "");
 
