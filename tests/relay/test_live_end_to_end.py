@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import struct
+import threading
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
@@ -16,11 +18,18 @@ import zstandard
 import hoga
 from hoga.core.errors import HogaError
 from hoga.hub.events import EpochEvent, GapEvent, SubscriptionErrorEvent
+from hoga.hub.manager import GlobalWebSocketManager
+from hoga.hub.pace import Pace
 from hoga.hub.private import MissedEvent
 from hoga.hub.routing import Delivery
+from hoga.relay.broker import address_of
+from hoga.relay.wire import LiveHub
 from hoga.simulator import Simulator, SimulatorConfig
+from hoga.venues.registry import VENUES
 from tests.nats_server import NatsServer, nats_server
+from tests.relay.cutting import Relay
 from tests.relay.live_stage import BOOKS, Desk, LiveStage
+from tests.relay.test_hearing import AFTERWARDS, FOLDER, Recorder, streams_of
 from tests.waiting import eventually
 
 __all__ = ["nats_server"]
@@ -172,3 +181,47 @@ async def test_what_cannot_be_reached_is_one_clear_line(nats_server: NatsServer,
     with pytest.raises(HogaError, match=r"refused the credentials") as refused:
         await hoga.connect("desk", nats=nats_server.url)
     assert "wrong" not in str(refused.value)
+
+
+async def test_a_client_that_does_not_keep_up_costs_only_itself_and_is_told(nats_server: NatsServer) -> None:
+    nats_server.start()
+    hub = LiveHub(address_of(nats_server.url, {}), VENUES, pending_bytes=20_000)
+    await hub.open()
+    manager, desk = GlobalWebSocketManager(hub.wires, VENUES, pace=Pace(quiet_s=0, longest_s=0, per_minute=10**6), linger_s=0.0), Desk()
+    manager.start()
+    wishes = [hoga.SubscriptionSpec(hoga.DataType.TRADE, ["S00USDT"], venue="binance")]
+    await manager.register_component("slow", desk, wishes, desk.take, delivery=Delivery.INLINE, on_status=desk.status)
+    recorder, relay = Recorder(0, streams_of(0, 1)), Relay()
+    recorder.play([act for _ in range(400) for act in (("frame", 0, 20), ("flush", 0, 0))])
+    messages = [each for name, data in recorder.journals for each in relay.cut(FOLDER, name, data)]
+    recorder.play(AFTERWARDS)
+    afterwards = [*relay.cut(FOLDER, *recorder.journals[-1])]
+    publisher = await pytest.importorskip("nats").connect(nats_server.url)
+    for message in messages:
+        await publisher.publish(message.subject, message.payload, headers=message.headers)
+    await publisher.flush()
+    await eventually(lambda: len(desk.events) > 10)
+    for message in afterwards:
+        await publisher.publish(message.subject, message.payload, headers=message.headers)
+    await publisher.flush()
+    last = int(recorder.sent[-1][1].split(b":")[-1][:-2])
+    await eventually(lambda: desk.events[-1].raw()["a"] == last)
+    found = [event.raw()["a"] for event in desk.events]
+    assert found == sorted(set(found))
+    assert hub.stats().missing, "it did not keep up"
+    assert desk.of(MissedEvent)
+    await publisher.close()
+    await manager.stop()
+
+
+async def test_closing_leaves_no_thread_task_or_socket(nats_server: NatsServer) -> None:
+    nats_server.start()
+    tasks, threads, files = asyncio.all_tasks(), set(threading.enumerate()), len(os.listdir("/proc/self/fd"))
+    for _ in range(2):
+        client = await hoga.connect("desk", nats=nats_server.url)
+        await client.register_interests(["BTCUSDT"], [hoga.DataType.ORDERBOOK])
+        await client.close()
+        await client.close()
+    await eventually(lambda: asyncio.all_tasks() <= tasks)
+    await eventually(lambda: len(os.listdir("/proc/self/fd")) <= files)
+    assert {each for each in set(threading.enumerate()) - threads if not each.name.startswith("asyncio_")} == set()

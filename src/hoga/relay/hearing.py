@@ -357,6 +357,8 @@ class Hearing:
         for tag in chunk.tags:
             if (tag & CONTROL) in lane.wanted and (tag >> 16) in lane.legs:
                 lane.legs[tag >> 16].streams.add(tag & CONTROL)
+        if len(lane.legs) == 1:  # nobody else can bring them
+            next(iter(lane.legs.values())).streams.update(lane.wanted)
         now = [leg.life for leg in lane.legs.values()]
         for life in before:
             if life not in now:

@@ -29,6 +29,7 @@ _log = get_log("live")
 _SUBJECT = "hoga.live.*"
 _KNOWN_S = 2.5
 """Each lane says once a second what it records; after so long every collector there is was heard."""
+_PENDING_BYTES = 64 << 20
 _NAMED = 12
 """Symbols or channels that a refusal names."""
 
@@ -213,13 +214,19 @@ def _few(names: Iterable[str]) -> str:
 
 
 class LiveHub:
-    """The collectors that send to one NATS. `open` first; then hand `wires` to a manager. `since_s`: since when collectors are heard."""
+    """The collectors that send to one NATS. `open` first; then hand `wires` to a manager. `since_s`: since when collectors are heard.
 
-    def __init__(self, address: Address, venues: Mapping[str, VenueSpec], *, name: str = "hoga") -> None:
+    `pending_bytes`: of messages that came and were not taken yet; beyond it they are dropped, which is a hole like any other.
+    """
+
+    def __init__(
+        self, address: Address, venues: Mapping[str, VenueSpec], *, name: str = "hoga", pending_bytes: int = _PENDING_BYTES
+    ) -> None:
         self.hearing = Hearing()
         self.since_s = 0.0
         self._wires = {venue: LiveWire(self, spec) for venue, spec in venues.items()}
         self._broker = Broker(address, name)
+        self._pending_bytes = pending_bytes
         self._keeper: asyncio.Task[None] | None = None
         self._away = False
         self._ticked = 0.0
@@ -243,7 +250,7 @@ class LiveHub:
         """Connect the first time, and listen. Raises BrokerRefused, BrokerFault, MissingLibrary."""
         try:
             await self._broker.open()
-            await self._broker.follow(_SUBJECT, self.take)
+            await self._broker.follow(_SUBJECT, self.take, pending_bytes=self._pending_bytes)
         except BaseException:
             await self._broker.close()
             raise
