@@ -373,6 +373,10 @@ class Broker:
         }
         try:
             await asyncio.wait_for(client.connect(**options), 3 * _CONNECT_S)
+        except asyncio.CancelledError:  # whoever is ended while it connects leaves no socket behind
+            with contextlib.suppress(Exception):
+                await client.close()
+            raise
         except (TimeoutError, OSError, nats.errors.Error, ValueError) as fault:
             with contextlib.suppress(Exception):
                 await client.close()
