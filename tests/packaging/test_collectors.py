@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +77,8 @@ async def test_what_two_collectors_record_becomes_one_archive(tmp_path: Path, na
             await eventually(lambda: all(list(brought.glob(f"{each}/**/*.zip")) for each in collectors), seconds=250, pause=0.5)
             assert (brought / "status.json").is_file(), "what its health is read from"
             await composed.end("gather")
-            today = time.strftime("%Y-%m-%d", time.gmtime())
-            once = await composed.start("gather", "--day", today, "--once")
+            days = re.findall(r"\d{4}-\d\d-\d\d", " ".join(path.name for path in brought.glob("**/*.zip")))
+            once = await composed.start("gather", "--day", days[0], "--once")
             async with asyncio.timeout(120):
                 _, said = await once.communicate()
             assert once.returncode == 0, said.decode()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import shlex
 import shutil
 import signal
+import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -16,7 +19,7 @@ from hoga.simulator import Simulator, SimulatorConfig
 from tests.containers import instructions
 from tests.packaging.fresh import Fresh, find_python, needs_registry
 from tests.waiting import eventually
-from tests.wheels import ROOT
+from tests.wheels import ROOT, make_wheel
 
 pytestmark = pytest.mark.slow
 
@@ -123,3 +126,41 @@ async def test_its_steps_make_a_program_that_records_is_healthy_and_ends_in_orde
     assert (await image.run("hoga", "verify", str(image.root / "data")))[0] == 0
     assert not [each for each in image.here.iterdir() if each.name.endswith(".conf")], "it writes to its volume only"
     assert "nats" in (await image.run("python", "-c", "import nats, obstore, apprise; print(nats.__name__)"))[1]
+
+
+NAMESPACE = """
+mount --make-rprivate / 2>/dev/null
+mount -t tmpfs none /tmp && mount -t tmpfs none /mnt && mkdir /mnt/data && chown {user} /mnt/data && mount -o remount,ro,bind / || exit 99
+cd /mnt/data
+touch {site}/written 2>/dev/null && exit 98
+exec setpriv --reuid {user} --regid {user} --clear-groups --bounding-set=-all --no-new-privs \
+    env -i PATH={site}/bin:/usr/bin:/bin PYTHONUTF8=1 HOGA_LOG_DIR=/mnt/data/logs \
+    sh -ec 'hoga demo --seconds 10 --json --data /mnt/data/demo; hoga verify /mnt/data/demo >&2'
+"""
+"""What a container engine does for `read_only`, `user`, `cap_drop` and `no-new-privileges`, as far as a person can do it by hand."""
+
+
+def test_it_runs_as_the_images_user_where_nothing_but_its_volume_can_be_written() -> None:
+    tools = [shutil.which(name) for name in ("unshare", "setpriv")]
+    if (
+        os.geteuid() != 0
+        or None in tools
+        or subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt"], check=False).returncode
+    ):
+        pytest.skip("no mounts of one's own can be made here")
+    told = subprocess.run(["/usr/bin/python3", "-c", "import ensurepip, sys; print(sys.version_info >= (3, 11))"],
+                          capture_output=True, text=True, check=False)  # fmt: skip
+    if told.stdout.strip() != "True":
+        pytest.skip("the system's own Python is older than 3.11, or there is none")
+    needs_registry()
+    user = re.search(r"^USER (\d+)", FILE.read_text(), re.MULTILINE)
+    assert user is not None
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:  # where any user can read it
+        Path(folder).chmod(0o755)
+        fresh = Fresh("/usr/bin/python3", Path(folder))
+        fresh.install(str(make_wheel(Path(folder) / "wheel")))
+        script = NAMESPACE.format(user=user[1], site=fresh.venv)
+        done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 0, f"{done.returncode}: {done.stderr}"
+    result = json.loads(done.stdout)
+    assert (result["ok"], result["records"] > 0) == (True, True)
