@@ -99,14 +99,18 @@ def test_folders_that_lie_elsewhere_have_the_names_that_they_would_have(tmp_path
     assert config.places == [("binance/orderbook", str(tmp_path / "fast" / "binance" / "lob"))]
 
 
-async def test_it_is_tried_for_ever_and_started_again_when_it_dies(nats_server: NatsServer, tmp_path: Path) -> None:
+async def test_it_is_tried_for_ever_and_started_again_when_it_dies(
+    nats_server: NatsServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     root = tmp_path / "data"
     fill_trades(Workshop(root / "binance" / "execution", "execution"))
     process = RelayProcess(RelayConfig(collector="tokyo", nats_url=nats_server.url, root=str(root)))
     assert process.row().trouble == "it is starting"
     await process.start()
     try:
-        await eventually(lambda: "status 2" in (process.row().trouble or ""))  # NATS is not there
+        await eventually(lambda: "is not there" in (process.row().trouble or "") and process.row().restarts > 1)
+        told = [record for record in caplog.records if "the relay cannot begin" in record.getMessage()]
+        assert len(told) == 1, "told once, however often it is tried"
         nats_server.start()
         await eventually(lambda: process.row().trouble is None and process.row().files == 3)
         await eventually((root / HOME / "position.jsonl").exists)

@@ -19,7 +19,7 @@ from hoga.app.child import ask_to_end, end, spawn
 from hoga.core.pauses import Pauses, Schedule
 from hoga.dashboard.snapshot import RelayRow
 from hoga.relay.config import RelayConfig
-from hoga.relay.status import RelayStatus, decode_status
+from hoga.relay.status import CannotBegin, RelayStatus, decode_said
 from hoga.runtime.logs import get_log
 from hoga.runtime.tasks import supervise
 
@@ -97,14 +97,13 @@ class RelayProcess:
             try:
                 self._process = await asyncio.to_thread(partial(spawn, "hoga.relay", msgspec.json.encode(self._config), hears=True))
             except OSError as fault:
-                self._trouble = f"it cannot be started: {fault}"
+                self._tell(f"it cannot be started: {fault}", cannot_begin=True)
             else:
                 await self._listen(self._process)
                 await self._end()
             if monotonic() - began > _STEADY_S:
                 pauses.clear()
             pause = pauses.next_s()
-            _log.warning("relay ended, starting it again", why=self._trouble, in_s=pause)
             self._restarts += 1
             await asyncio.sleep(pause)
 
@@ -115,14 +114,30 @@ class RelayProcess:
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), process.stdout)
         patience = _BEGIN_S
         try:
+            why = None
             while line := await asyncio.wait_for(reader.readline(), patience):
-                self._status, patience = decode_status(line), _QUIET_S
-            self._trouble = f"the relay ended (status {await asyncio.to_thread(_status_of, process)}); the log says why"
+                said, patience = decode_said(line), _QUIET_S
+                if isinstance(said, CannotBegin):
+                    why = said.why
+                else:
+                    self._status, self._trouble = said, None
+            status = await asyncio.to_thread(_status_of, process)
+            self._tell(why or f"the relay ended (status {status}); the log says why", cannot_begin=why is not None)
         except TimeoutError:
-            self._trouble = "the relay gives no sign of life"
+            self._tell("the relay gives no sign of life")
         finally:
             self._status = None
             transport.close()
+
+    def _tell(self, why: str, *, cannot_begin: bool = False) -> None:
+        """Say it once, however often it is tried."""
+        if why == self._trouble:
+            return
+        self._trouble = why
+        if cannot_begin:
+            _log.error("the relay cannot begin", why=why, hint="tried again until it can; recording goes on")
+        else:
+            _log.warning("relay ended, starting it again", why=why)
 
     async def _end(self) -> None:
         process, self._process = self._process, None

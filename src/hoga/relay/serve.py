@@ -15,7 +15,7 @@ import msgspec
 from hoga.core.errors import HogaError
 from hoga.relay.config import RelayConfig
 from hoga.relay.relay import Relay
-from hoga.relay.status import RelayStatus, encode_status
+from hoga.relay.status import CannotBegin, RelayStatus, encode_said
 from hoga.runtime import loop
 from hoga.runtime.log_pipe import join_logs
 from hoga.runtime.logs import get_log
@@ -79,7 +79,7 @@ def serve_as_child() -> int:
     try:
         loop.run(serve(config, on_status=_write, ends_on=(signal.SIGTERM,), parent=sys.stdin.fileno()))
     except HogaError as fault:
-        _log.error("the relay cannot begin", why=str(fault), hint="it is tried again; recording goes on")
+        _write(CannotBegin(str(fault)))
         return REFUSED
     finally:
         if system is not None:
@@ -100,6 +100,6 @@ async def _end_with(parent: int, ending: asyncio.Event) -> None:
         transport.close()
 
 
-def _write(status: RelayStatus) -> None:
+def _write(said: RelayStatus | CannotBegin) -> None:
     with contextlib.suppress(OSError):  # nobody reads: the parent is about to end us
-        os.write(sys.stdout.fileno(), encode_status(status))
+        os.write(sys.stdout.fileno(), encode_said(said))

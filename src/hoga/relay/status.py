@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["RelayCounts", "RelayStatus", "decode_status", "encode_status"]
+__all__ = ["CannotBegin", "RelayCounts", "RelayStatus", "decode_said", "encode_said"]
 
 
 class RelayCounts:
@@ -21,7 +21,13 @@ class RelayCounts:
         self.asked = self.foreign = 0
 
 
-class RelayStatus(msgspec.Struct, frozen=True, kw_only=True):
+class CannotBegin(msgspec.Struct, frozen=True, tag="cannot-begin"):
+    """The last that a relay says that ends at its start."""
+
+    why: str
+
+
+class RelayStatus(msgspec.Struct, frozen=True, kw_only=True, tag="status"):
     """One look at a relay. `trouble`: why NATS does not have what it should, None while it does. `behind_s`: since when not everything that
     is sealed was sent. `live_lost`: live messages that nobody got from us."""
 
@@ -48,15 +54,15 @@ class RelayStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(RelayStatus)
+_decoder = msgspec.json.Decoder(RelayStatus | CannotBegin)
 
 
-def encode_status(status: RelayStatus) -> bytes:
+def encode_said(said: RelayStatus | CannotBegin) -> bytes:
     """One line, with its newline."""
-    return _encoder.encode(status) + b"\n"
+    return _encoder.encode(said) + b"\n"
 
 
-def decode_status(line: bytes) -> RelayStatus:
+def decode_said(line: bytes) -> RelayStatus | CannotBegin:
     """Back. Raises msgspec.DecodeError."""
-    status: RelayStatus = _decoder.decode(line)
-    return status
+    said: RelayStatus | CannotBegin = _decoder.decode(line)
+    return said
