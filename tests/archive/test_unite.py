@@ -10,6 +10,7 @@ import random
 from collections.abc import Iterable, Iterator
 from itertools import count, pairwise
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -21,7 +22,9 @@ from hoga.archive.form.ledger import ClockEntry
 from hoga.archive.form.manifest import Manifest, encode_manifest, read_manifest
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import merge_day
+from hoga.archive.keep.splice import Part, Placed
 from hoga.archive.prove.verify import verify
+from hoga.archive.union import unite
 from hoga.archive.union.unite import Source, United, unite_day
 from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.ledger import Gap, Reason
@@ -235,6 +238,36 @@ def test_a_disk_that_refuses_any_step_is_told_and_the_old_day_stays_or_the_new_o
 
 
 _offsets = st.sampled_from([0, 1, 900, 2_000_000])
+
+
+def test_where_one_has_all_of_it_its_bytes_are_copied_and_a_copy_that_went_wrong_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books = {
+        f"13-{minute}": [book(START + (minute - 15) * MINUTE_NS + at * SECOND_NS, minute * 100 + at) for at in range(50)]
+        for minute in (15, 16)
+    }
+    less = {"13-15": books["13-15"][:20], "13-16": books["13-16"][3:]}
+    one, other = (_archive(tmp_path, name, minutes, kind="orderbook") for name, minutes in (("one", books), ("other", less)))
+    into = _into(tmp_path, "all", "orderbook")
+    told = unite_day([one, other], into, order=["one"])
+    assert (told.spliced, told.segments, told.sha256) == (2, 2, _manifest(one.day).sha256)
+    assert into.archive_paths[0].read_bytes() == one.day.archive_paths[0].read_bytes()
+    assert _sound(tmp_path / "all") == []
+    plain = unite.splice
+
+    def wrongly(parts: list[Part], target: Path, **how: Any) -> list[Placed]:
+        placed = plain(parts, target, **how)
+        data = bytearray(target.read_bytes())
+        data[placed[1].archive_offset + 40] ^= 1
+        target.write_bytes(data)
+        return placed
+
+    monkeypatch.setattr(unite, "splice", wrongly)
+    again = _into(tmp_path, "again", "orderbook")
+    with pytest.raises(SegmentCorrupt, match="not what was sealed"):
+        unite_day([one, other], again, order=["one"])
+    assert [path.name for path in again.directory.iterdir()] == []
 
 
 def _captured(path: Path, stream: str) -> list[tuple[int, bytes]]:
