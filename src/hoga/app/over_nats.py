@@ -279,7 +279,7 @@ def _roots(config: VenueConfig, streams: list[Stream], from_ns: int) -> list[_Ro
         return Past(series, directory, journals, names, spec)
 
     found = [_Root(past(config.directory(series.kind), config.lob_dir / "temporary" / JOURNAL_DIR), from_ns=from_ns, tells_gaps=True)]
-    for entry in sorted(list_names(config.data_dir / COLLECTORS_DIR)):
-        home = entry.path / config.venue
+    for name in sorted(entry.path for entry in list_names(config.data_dir / COLLECTORS_DIR) if entry.is_folder):
+        home = name / config.venue
         found.append(_Root(past(home / series.kind, home / JOURNAL_DIR), from_ns=from_ns, tells_gaps=False))
     return found
