@@ -94,6 +94,7 @@ def test_a_day_that_cannot_be_united_is_named_and_the_others_are(tmp_path: Path,
         (["a", "-o", "file"], "a folder on this machine"),
         (["a", "-o", "s3://bucket/all"], "a folder on this machine"),
         (["Two Words=a", "-o", "all"], "small letters, digits and dashes"),
+        (["two\nlines=a", "-o", "all"], "found two\\nlines=a"),
         (["n" * 300 + "=a", "-o", "all"], "small letters, digits and dashes"),
     ],
 )
@@ -104,7 +105,7 @@ def test_wrong_arguments_are_one_line(
     (tmp_path / "a").mkdir()
     (tmp_path / "file").write_text("")
     status, _, err = hoga("merge", *arguments)
-    assert status == 2
+    assert (status, len(err.splitlines())) == (2, 1)
     assert says in err
     assert "Traceback" not in err
 

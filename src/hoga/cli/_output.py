@@ -78,8 +78,10 @@ def words(text: str) -> tuple[str, ...]:
 
 
 def error_line(text: str) -> None:
-    """`hoga: text` on stderr."""
-    note(f"hoga: {text}")
+    """`hoga: text` on stderr, on one line whatever is in it: names of files hold what others wrote."""
+    from hoga.runtime.logs import printable
+
+    note(f"hoga: {printable(text)}")
 
 
 def print_table(headings: list[str], rows: list[list[str]], *, right: frozenset[int] = frozenset(), most: int | None = None) -> None:

@@ -30,7 +30,7 @@ import msgspec
 from hoga.core.times import iso_of
 from hoga.runtime.repeats import Repeats
 
-__all__ = ["FIELDS", "Log", "LogRules", "LogSystem", "Scalar", "format_json", "format_text", "get_log", "setup_logging"]
+__all__ = ["FIELDS", "Log", "LogRules", "LogSystem", "Scalar", "format_json", "format_text", "get_log", "printable", "setup_logging"]
 
 Scalar = str | int | float | bool | None
 """What a field of a line can hold; anything else is shown with `str`."""
@@ -98,7 +98,7 @@ def _whole(event: str, fields: dict[str, object]) -> str:
 
 def format_text(record: logging.LogRecord) -> str:
     """A record as one line, `TIME LEVEL ROOM EVENT key=value …`; control characters cannot break out of it."""
-    parts = [iso_of(_created_ns(record)), record.levelname, _room(record), _clean(record.getMessage())]
+    parts = [iso_of(_created_ns(record)), record.levelname, _room(record), printable(record.getMessage())]
     parts += [f"{name}={_value(value)}" for name, value in _fields(record).items()]
     return " ".join(parts)
 
@@ -360,10 +360,11 @@ def _value(value: object) -> str:
     if text and not any(char in ' ="\\' or not char.isprintable() for char in text):
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{_clean(escaped)}"'
+    return f'"{printable(escaped)}"'
 
 
-def _clean(text: str) -> str:
+def printable(text: str) -> str:
+    """The text on one line that harms no terminal: what cannot be printed, line breaks too, as its escape."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
