@@ -22,7 +22,7 @@ from tests.wheels import ROOT
 
 __all__ = ["nats_server"]
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 IMAGE = dict(instructions((ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")))
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "deploy" / "compose-collectors.yml").read_text(encoding="utf-8"))["services"]

@@ -21,7 +21,7 @@ from tests.packaging.fresh import Fresh, find_python, needs_registry
 from tests.waiting import eventually
 from tests.wheels import ROOT, make_wheel
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 FILE = ROOT / "deploy" / "Dockerfile"
 OF_THE_SYSTEM = ("useradd", "chown")

@@ -14,7 +14,7 @@ import hoga
 from tests.packaging.fresh import VERSIONS, Fresh, make_fresh
 from tests.wheels import PROJECT, ROOT, make_wheel
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 USERS = sorted(set(PROJECT["optional-dependencies"]) - {"test", "dev"})
 USES = {
