@@ -187,7 +187,7 @@ AFTERWARDS = [("minute", 0, 100), ("frame", 0, 100), ("frame", 1, 100), ("flush"
 """A minute begins: whatever happened before, from here on all of it is heard."""
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(acts=ACTS, sizes=st.lists(st.integers(1, 4), min_size=1, max_size=5))
 def test_nothing_is_missing_of_what_is_sent_whole(acts: list[tuple[str, int, int]], sizes: list[int]) -> None:
     recorder = Recorder(0, streams_of(0))
@@ -205,7 +205,7 @@ def test_nothing_is_missing_of_what_is_sent_whole(acts: list[tuple[str, int, int
     assert twice == items, "what comes twice is told once"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(acts=ACTS, others=ACTS, data=st.data())
 def test_whatever_happens_to_messages_each_record_comes_once_in_order_and_holes_are_told(
     acts: list[tuple[str, int, int]], others: list[tuple[str, int, int]], data: st.DataObject
@@ -242,7 +242,7 @@ def test_whatever_happens_to_messages_each_record_comes_once_in_order_and_holes_
     assert alive(items) == lives_of(one, other)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(acts=ACTS, drops=st.sets(st.integers(0, 60), max_size=6), repeats=st.sets(st.integers(0, 60), max_size=4))
 def test_recorders_that_are_started_again(acts: list[tuple[str, int, int]], drops: set[int], repeats: set[int]) -> None:
     recorder = Recorder(0, streams_of(0))

@@ -20,7 +20,7 @@ from hoga.hub.routing import Delivery
 from hoga.relay import wire as wire_module
 from hoga.relay.broker import Address, Received
 from hoga.relay.hearing import Came
-from hoga.relay.wire import LiveHub
+from hoga.relay.wire import LiveHub, refusal
 from hoga.venues.registry import VENUES
 from tests.relay.cutting import Message, Relay
 from tests.relay.test_hearing import FOLDER, MS, Recorder, heard, streams_of
@@ -131,7 +131,7 @@ def readable(messages: list[Message], recorder: Recorder) -> int:
     return sum(1 for item in items if isinstance(item, Came))
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(16))
 async def test_whatever_several_collectors_lack_each_frame_comes_once(stage: Stage, seed: int) -> None:
     """Each lacks frames that it never had, and messages; the first one ends in good order somewhere on the way."""
     chance = Random(seed)
@@ -259,3 +259,26 @@ async def test_a_collector_without_a_sign_of_life_and_one_whose_recorder_was_sta
         (False, "the recorder was started again"),
         (True, ""),
     ]
+
+
+async def test_epochs_that_begin_anew_with_another_run_are_lives_of_their_own(stage: Stage) -> None:
+    """`tokyo/binance-2` was in epoch 3, and is in epoch 1 of the next run."""
+    await stage.want("S00USDT")
+    recorder = Recorder(0, streams_of(0, 1))
+    recorder.play([("up", 0, 0), ("up", 0, 1), ("frame", 0, 300), ("flush", 0, 0), ("kill", 0, 900), ("frame", 0, 300)])
+    stage.hand(*sent_by(recorder))
+    assert [(event.conn, event.epoch) for event in stage.desk.events] == [("tokyo/binance-2", 3), ("tokyo/binance-2", 1)]
+    assert not stage.manager.is_live(stage.desk.events[0])
+    assert stage.manager.is_live(stage.desk.events[1])
+    assert [each.connection for each in stage.hub.wires[0].stats() if each.state.is_up] == ["tokyo/binance-2"]
+
+
+def test_a_refusal_says_what_there_is() -> None:
+    books, trades = VENUES["binance"].parse_stream("BTCUSDT", "depth20@100ms"), VENUES["binance"].parse_stream("BTCUSDT", "aggTrade")
+    others = [VENUES["binance"].parse_stream(f"S{at:02d}USDT", "aggTrade") for at in range(20)]
+    assert refusal(books, {}, [], "the connection was lost") == "NATS is away: the connection was lost"
+    assert refusal(books, {}, [], None) == "no collector is heard on hoga.live.*: hoga relay sends beside each hoga run"
+    assert refusal(books, {}, ["tokyo"], None) == "no collector records anything of binance: heard are tokyo"
+    there = {"tokyo": [trades], "seoul": [trades, *others]}
+    assert refusal(books, there, ["tokyo", "seoul"], None) == "no collector records its depth20@100ms: there is aggTrade (tokyo, seoul)"
+    assert refusal(books, {"seoul": others}, ["seoul"], None).endswith("S11USDT and 8 more")

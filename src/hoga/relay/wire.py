@@ -22,7 +22,7 @@ from hoga.runtime.logs import get_log
 from hoga.runtime.repeats import Repeats
 from hoga.venues.spec import VenueSpec
 
-__all__ = ["LiveHub", "LiveWire"]
+__all__ = ["LiveHub", "LiveWire", "refusal"]
 
 _log = get_log("live")
 
