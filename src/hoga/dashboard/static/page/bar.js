@@ -1,6 +1,6 @@
 // The bar: the verdict in words, since when, when the next try is; and below it, only when not all is well, why.
 import { byId, List, make, mark, put } from "./dom.js";
-import { clock, span } from "./format.js";
+import { clock, count, span } from "./format.js";
 import { t } from "./i18n.js";
 import { otherLanguage, otherTheme, search } from "./keys.js";
 import { RANGES } from "./timeline.js";
@@ -42,7 +42,7 @@ export function mountBar(store) {
 
   const subText = (state) => {
     if (!store.news) return "";
-    const { totals, since } = store.news, parts = totals ? [t("sub-recording", totals)] : [];
+    const { totals, since } = store.news, parts = totals ? [t("sub-recording", { live: count(totals.live), streams: count(totals.streams) })] : [];
     if (state !== "recording") return store.reasons.length ? store.trouble?.shortVerdict(store.reasons[0], store) ?? "" : parts.join();
     const start = since || store.meta?.started, last = newest(store.incidents);
     if (start) parts.push(t("sub-since", { span: span((store.clock() - start) / 1000) }));

@@ -25,6 +25,7 @@ export class Tape {
     this.rows.forEach(({ row, cells }, at) => {
       const trade = trades[trades.length - 1 - at];
       mark(row, "class", trade ? (trade.side > 0 ? "bid" : "ask") : null);
+      mark(cells[0], "title", trade ? cells[0].textContent : null);
       put(cells[0], trade ? moment(trade.t, this.store.now, isLocal()) : "");
       put(cells[1], trade ? `${trade.side > 0 ? "▲" : "▼"} ${plain(trade.price, book?.digits)}` : "");
       put(cells[2], trade ? plain(trade.size, Math.min(5, book?.sizeDigits ?? 0)) : "");
