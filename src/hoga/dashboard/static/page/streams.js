@@ -43,6 +43,7 @@ export function mountStreams(slot, store) {
     order = sorted(search ? store.instruments.filter(search.matcher(view.filter, store)) : store.instruments, view.sort, store, ranks, fresh);
     const all = store.instruments.length;
     put(total, order.length === all ? t("of-streams", { count: count(all), streams: count(store.meta.streams.length) }) : `${count(order.length)} / ${count(all)}`);
+    mark(total, "title", total.textContent);
     empty.hidden = order.length > 0;
     if (!order.length) put(empty, t(all ? "no-match" : "no-instrument", { filter: view.filter }));
     list.hidden = !order.length;
