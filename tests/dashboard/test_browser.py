@@ -13,7 +13,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from hoga.archive.form.layout import COLLECTORS_DIR
 from hoga.core.ledger import Reason
+from hoga.dashboard.collectors import Gathered, GatheredFrom
 from hoga.dashboard.snapshot import GapRow, Happened, Snapshot
 from hoga.quality.incidents import Incident
 from tests.dashboard.stage import SCENES, STARTED_NS, Served, Stage, disconnected, make_meta, make_trader, serving, with_hub
@@ -324,6 +326,31 @@ def test_the_hub_is_shown_when_one_runs(stage: Stage, open_page: Open) -> None:
     assert "1,234" in page.inner_text("#hub-line")
     assert page.locator("#alert-rows li").all_inner_texts() == ["✕\nConnection lost: upbit-private\nrefused"]
     wait(page, "document.querySelector('#reasons').textContent.includes('upbit-private')")  # no reason of the verdict speaks of it
+
+
+def test_collectors_stand_side_by_side_while_they_are_gathered(stage: Stage, open_page: Open) -> None:
+    page = open_page("#lang=en")
+    assert page.locator("#collectors").is_hidden()
+    folder = Path(stage.meta.data_dir) / COLLECTORS_DIR
+    folder.mkdir(exist_ok=True)
+
+    def told() -> bool:
+        now_ns = time.time_ns()
+        rows = [
+            GatheredFrom(name="tokyo", last_ns=now_ns - 4_000_000_000, received=1_234, won=1_200, gaps=0),
+            GatheredFrom(name="seoul", last_ns=now_ns - 400_000_000_000),
+        ]
+        (folder / "status.json").write_bytes(msgspec.json.encode(Gathered(now_ns=now_ns, collectors=rows)))
+        return bool(page.locator("#collectors tbody tr").count() == 2)
+
+    try:
+        until(told, why="the table of collectors")
+        first, second = (each.split("\t") for each in page.locator("#collectors tbody tr").all_inner_texts())
+        assert first[:5] == ["tokyo", "Recording", "1,234", "1,200", "0"] and first[5].endswith(" ago")
+        assert second[:5] == ["seoul", "Degraded", "–", "–", "–"]
+    finally:
+        (folder / "status.json").unlink()
+    wait(page, "document.querySelector('#collectors').hidden")
 
 
 HOSTILE = '<img src=x onerror="document.title=1">' + "长" * 160

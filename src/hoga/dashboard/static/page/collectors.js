@@ -1,12 +1,12 @@
 // Several collectors that feed one archive, side by side: how each of them is, and what it has brought. Loaded when there are such.
-import { head, make, Rows } from "./dom.js";
+import { fetched, head, make, Rows } from "./dom.js";
 import { count, span } from "./format.js";
 import { addWords, known, t, worded } from "./i18n.js";
 
 const COLUMNS = ["name", "state", "received", "won", "gaps", "seen"];
 
 export async function mount(slot, store) {
-  await addWords("collectors");
+  await Promise.all([addWords("collectors"), fetched("/static/sheets.css")]);
   const heads = make("tr", {}, ...COLUMNS.map((key, at) => make("th", { scope: "col", class: at > 1 ? "n" : "", "data-t": `co-${key}` })));
   const body = make("tbody");
   slot.append(head("collectors", make("span", { "data-t": "collectors" })), make("div", { class: "wide-table", tabindex: "0", role: "group", "aria-labelledby": "h-collectors" }, make("table", {}, make("thead", {}, heads), body)));
