@@ -22,6 +22,7 @@ from hoga.core.ledger import COUNTED, Gap, Reason
 from hoga.core.market import Book, DataType
 from hoga.core.times import DAY_NS, MINUTE_NS, day_of, day_start_ns
 from hoga.core.trading import Rung
+from hoga.dashboard.collectors import Gathered, GatheredFrom
 from hoga.dashboard.fanout import Fanout, Frames, Viewer
 from hoga.dashboard.hardware import HardwareMonitor
 from hoga.dashboard.judge import CODES, RunHealth, Verdict
@@ -185,7 +186,9 @@ def facts() -> Facts:
     snapshot = msgspec.structs.replace(make_snapshot(make_meta(2)), venues=[venue], hub=make_hub(), relay=make_relay())
     hardware = HardwareMonitor(cpu_span_s=0.01).look(collector=None, folder="/", reserve_bytes=0)
     health = {"binance-1": ConnectionHealth(10.0, 0, 90)}
-    return Facts(snapshot, Verdict(RunHealth.RECORDING, []), 0.1, hardware, [0, 0, 8, 0], health, 1, make_trader(Path("/nowhere")), 0.2)
+    gathered = Gathered(now_ns=STARTED_NS, collectors=[GatheredFrom(name="tokyo", last_ns=STARTED_NS, received=5, won=4, gaps=1)])
+    verdict = Verdict(RunHealth.RECORDING, [])
+    return Facts(snapshot, verdict, 0.1, hardware, [0, 0, 8, 0], health, 1, make_trader(Path("/nowhere")), 0.2, gathered=gathered)
 
 
 def test_metrics_are_what_they_say_they_are() -> None:
