@@ -397,6 +397,33 @@ async def test_live_chunks_arrive_as_they_are_written(nats_server: NatsServer, t
         assert seqs[-1] - len(seqs) == relay.status().live_lost, "what was lost shows in the numbers"
 
 
+async def test_a_damaged_journal_costs_what_is_up_to_the_next_key(nats_server: NatsServer, tmp_path: Path) -> None:
+    from hoga.archive.form.journal import encode_header
+
+    nats_server.start()
+    root = tmp_path / "data"
+    desk = Desk(root / "binance")
+    header, chunks = desk.pieces(range(1, 50))
+    bulky = [desk.chunk((header.minute_ns + 10**9 * (60 + at), 0 | 1 << 16, os.urandom(16_000))) for at in range(24)]
+    chunks[20] = chunks[20][:-3] + b"xyz"
+    path = desk.path(header)
+    path.write_bytes(encode_header(header))
+    viewer = Viewer()
+    async with relaying(nats_server, root) as relay, connected(nats_server) as broker:
+        await broker.follow("hoga.live.*", viewer.take)
+        await asyncio.sleep(0.4)
+        with path.open("ab") as file:
+            file.write(b"".join(chunks))
+            file.flush()
+            await eventually(lambda: len(viewer.frames) == 3 * 19)
+            file.write(b"".join(bulky))
+        await eventually(lambda: len(viewer.frames) == 3 * (len(chunks) - 3) + len(bulky))
+        assert relay.status().live_lost == 1
+        path.unlink()
+        folder = Path(f"/proc/{os.getpid()}/fd")
+        await eventually(lambda: not any(path.name in os.readlink(each) for each in folder.iterdir() if each.is_symlink()))
+
+
 def command(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
     known = {name: value for name, value in os.environ.items() if not name.startswith(("NATS_", "HOGA_"))}
     return subprocess.Popen(

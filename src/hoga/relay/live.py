@@ -11,14 +11,17 @@ an empty message says that the relay lives.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from hoga.archive.form.chunks import ChunkDecoder, Packed, read_packed
-from hoga.archive.form.journal import CONTROL, LegNote, decode_note, parse_journal_name, read_body
+from hoga.archive.form.journal import CONTROL, LegNote, Note, decode_note, parse_journal_name, read_body
 from hoga.archive.form.regular import open_regular
 from hoga.core.errors import ArchiveError
 from hoga.relay.broker import Broker
@@ -38,6 +41,9 @@ _FOLDERS_S, _FIRST_S = 5.0, 0.25
 _BEAT_S = 1.0
 _READ_BYTES = 4 << 20
 """A journal that has more than this to tell is ahead of us: the rest is read at the next look."""
+_STUCK_BYTES = 256 << 10
+"""What begins with no whole chunk while so much lies there is damaged: a chunk being written is a fraction of that."""
+_KEY = b"HGCK"
 _CONTROL = CONTROL.to_bytes(2, "little")
 
 
@@ -56,6 +62,7 @@ class _Journal:
         self.path = path
         self.fd = _descriptor(path)
         self.is_past = is_past
+        self.is_damaged = False
         self.head = b""
         self._at = 0
         self._decoder = ChunkDecoder()
@@ -63,6 +70,14 @@ class _Journal:
 
     def close(self) -> None:
         os.close(self.fd)
+
+    def skip(self, data: bytes) -> bool:
+        """Whether what begins `data` is no chunk and never will be, so much lies behind it: go on at the next KEY, or near the end."""
+        if len(data) < _STUCK_BYTES or not self.head:
+            return False
+        at = data.find(_KEY, 1)
+        self._at += at if at > 0 else len(data) - len(_KEY)
+        return True
 
     def grown(self) -> bytes:
         """What lies behind what was taken."""
@@ -108,7 +123,7 @@ class _Journal:
             if at % 4 == 0:
                 record = at // 4
                 begin = chunk.starts[record]
-                note = decode_note(chunk.data[begin : begin + chunk.lengths[record]])
+                note = _note(chunk.data[begin : begin + chunk.lengths[record]])
                 if isinstance(note, LegNote):
                     if note.to_ns is None:
                         self._legs[note.leg] = Leg(note.leg, note.conn, note.epoch)
@@ -183,17 +198,31 @@ class LiveLane:
 
     async def _follow(self, journal: _Journal) -> None:
         while True:
-            data = journal.grown()
+            data, taken = journal.grown(), False
             for piece in journal.take(data, self._most(journal)):
+                taken = True
                 if not journal.is_past:
                     await self._send(journal, piece)
-            if len(data) < _READ_BYTES:
+            if not taken and journal.skip(data):
+                self._tell_damage(journal)
+            elif not taken or len(data) < _READ_BYTES:
                 journal.is_past = False
                 break
             await asyncio.sleep(0)
-        if not data and not journal.path.exists():
+        if not taken and not journal.path.exists():
             journal.close()
             del self._open[journal.path]
+
+    def _tell_damage(self, journal: _Journal) -> None:
+        """What cannot be read here is lost to whoever listens: a number is left out."""
+        if not journal.is_past:
+            self._seq += 1
+            self._counts.live_lost += 1
+        if not journal.is_damaged:
+            journal.is_damaged = True
+            _log.warning(
+                "an open journal is damaged", path=str(journal.path), hint="live frames go on at the next KEY; sealing tells the rest"
+            )
 
     def _most(self, journal: _Journal) -> int:
         try:
@@ -221,6 +250,12 @@ class LiveLane:
             self._counts.live_chunks += piece.chunks
         else:
             self._counts.live_lost += 1
+
+
+def _note(data: bytes) -> Note | None:
+    with contextlib.suppress(msgspec.DecodeError):  # a newer recorder may say what this relay does not know
+        return decode_note(data)
+    return None
 
 
 def _descriptor(path: Path) -> int:

@@ -26,9 +26,11 @@ from hoga.archive.form.deflate import crc32
 from hoga.archive.form.journal import read_body
 from hoga.archive.form.regular import open_regular
 
-__all__ = ["Chunk", "ChunkDecoder", "ChunkEncoder", "Columns", "Packed", "columns", "has_chunks", "read_chunks", "read_packed"]
+__all__ = ["KEY_MAGIC", "Chunk", "ChunkDecoder", "ChunkEncoder", "Columns", "Packed", "columns", "has_chunks", "read_chunks", "read_packed"]
 
-_KEY, _NEXT = b"HGCK", b"HGCN"
+KEY_MAGIC = b"HGCK"
+"""How a KEY chunk begins."""
+_KEY, _NEXT = KEY_MAGIC, b"HGCN"
 _HEAD = struct.Struct("<4sIIIQI")
 _NUMBERS = struct.Struct("<IIIQ")
 _MAX_RAW = 1 << 30
