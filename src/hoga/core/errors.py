@@ -39,6 +39,7 @@ __all__ = [
     "Unavailable",
     "VenueError",
     "WireFault",
+    "spelt",
 ]
 
 
@@ -183,12 +184,16 @@ class ProtocolMisuse(HogaError):
     """A caller inside hoga broke a calling contract."""
 
 
+def spelt(path: object) -> str:
+    """A name as it was written: of `s3://bucket/…` a `Path` leaves one stroke."""
+    return re.sub(r"^(s3:)/(?!/)", r"\1//", str(path))
+
+
 class ArchiveError(HogaError):
     """A fault of a file of the archive."""
 
     def __init__(self, path: Path | str, why: str, *, hint: str | None = None) -> None:
-        spelt = re.sub(r"^(s3:)/(?!/)", r"\1//", str(path))  # as it was written: `Path` leaves one stroke
-        super().__init__(f"{spelt}: {why}", hint=hint)
+        super().__init__(f"{spelt(path)}: {why}", hint=hint)
         self.path = Path(path)
         self.why = why
 

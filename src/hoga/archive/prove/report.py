@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
+from hoga.core.errors import spelt
 from hoga.core.ledger import Gap
 from hoga.quality.incidents import Incident, Series
 
@@ -84,11 +85,11 @@ class Outcome(msgspec.Struct, kw_only=True):
 
     def problem(self, file: object, kind: str, detail: str, *, offset: int | None = None, count: int = 1) -> None:
         """Note a problem."""
-        self.problems.append(Problem(str(file), kind, offset, detail, count))
+        self.problems.append(Problem(spelt(file), kind, offset, detail, count))
 
     def finding(self, file: object, kind: str, detail: str, *, offset: int | None = None, count: int = 1) -> None:
         """Note a finding."""
-        self.findings.append(Finding(str(file), kind, offset, detail, count))
+        self.findings.append(Finding(spelt(file), kind, offset, detail, count))
 
 
 class VerifyReport(msgspec.Struct, frozen=True, kw_only=True):

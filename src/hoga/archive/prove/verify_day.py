@@ -32,7 +32,7 @@ from hoga.archive.prove.report import Outcome
 from hoga.archive.read.reader import read_stretches
 from hoga.archive.read.stretches import find_stretches
 from hoga.archive.read.told import gaps_of
-from hoga.core.errors import ArchiveError, ManifestMismatch
+from hoga.core.errors import ArchiveError, ManifestMismatch, spelt
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import day_of, day_start_ns, iso_of, next_day
 from hoga.venues.registry import channels_for
@@ -104,7 +104,7 @@ class DayCheck:
         file = self._text.places[0].file if self._text.places else self.day.manifest_path
         return Evidence(
             venue=self._venue(),
-            file=str(file),
+            file=spelt(file),
             streams=self._account.streams(),
             stamped=self._text.scan.stamped,
             live=self._account.live(),
