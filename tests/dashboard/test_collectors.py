@@ -73,7 +73,7 @@ def test_monitors_are_told_of_collectors(tmp_path: Path) -> None:
     )
     text = render(facts).decode()
     assert "hoga_gather_up 1.0" in text
-    assert "hoga_gather_unsettled_days 2.0" in text
+    assert "hoga_gather_unsettled 2.0" in text
     assert "hoga_gather_refused_total 1.0" in text
     assert 'hoga_gather_messages_total{collector="tokyo"} 9.0' in text
     assert 'hoga_gather_silent_seconds{collector="seoul"} 400.0' in text

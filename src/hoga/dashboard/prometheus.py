@@ -127,7 +127,7 @@ METRICS: dict[str, str] = {
     "hoga_relay_outages_total": "Times that NATS went away",
     "hoga_relay_restarts_total": "Times that the relay was started again",
     "hoga_gather_up": "1 while gather, in the same data folder, takes in what collectors send",
-    "hoga_gather_unsettled_days": "Days that are not united yet, or will be again",
+    "hoga_gather_unsettled": "Days that are not united yet, or will be again",
     "hoga_gather_refused_total": "Messages that were refused: foreign ones, damaged ones",
     "hoga_gather_messages_total": "Messages taken in of a collector, of gather's process as it is now",
     "hoga_gather_silent_seconds": "How long ago the last message of a collector came",
@@ -218,7 +218,7 @@ def _relay(relay: RelayRow) -> Iterator[Metric]:
 
 def _gathered(told: Gathered) -> Iterator[Metric]:
     yield _gauge("hoga_gather_up", float(told.trouble is None))
-    yield _gauge("hoga_gather_unsettled_days", float(told.unsettled))
+    yield _gauge("hoga_gather_unsettled", float(told.unsettled))
     refused = _counter("hoga_gather_refused_total", [])
     refused.add_metric([], told.refused)
     yield refused
