@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from hoga.archive.form.chunks import ChunkDecoder, Packed, read_packed
+from hoga.archive.form.chunks import KEY_MAGIC, ChunkDecoder, Packed, read_packed
 from hoga.archive.form.journal import CONTROL, LegNote, Note, decode_note, parse_journal_name, read_body
 from hoga.archive.form.regular import open_regular
 from hoga.core.errors import ArchiveError
@@ -43,7 +43,6 @@ _READ_BYTES = 4 << 20
 """A journal that has more than this to tell is ahead of us: the rest is read at the next look."""
 _STUCK_BYTES = 256 << 10
 """What begins with no whole chunk while so much lies there is damaged: a chunk being written is a fraction of that."""
-_KEY = b"HGCK"
 _CONTROL = CONTROL.to_bytes(2, "little")
 
 
@@ -75,8 +74,8 @@ class _Journal:
         """Whether what begins `data` is no chunk and never will be, so much lies behind it: go on at the next KEY, or near the end."""
         if len(data) < _STUCK_BYTES or not self.head:
             return False
-        at = data.find(_KEY, 1)
-        self._at += at if at > 0 else len(data) - len(_KEY)
+        at = data.find(KEY_MAGIC, 1)
+        self._at += at if at > 0 else len(data) - len(KEY_MAGIC)
         return True
 
     def grown(self) -> bytes:
