@@ -73,11 +73,19 @@ def test_what_it_needs_is_there_and_fits(fresh: Fresh) -> None:
     assert "No broken requirements" in fresh.must("python", "-m", "pip", "check")
 
 
-def test_an_extra_that_is_not_installed_is_one_line(fresh: Fresh) -> None:
-    done = fresh.run("hoga", "mirror", str(fresh.here), "s3://bucket/x")
+NEEDING = {
+    "mirror . s3://bucket/x": "s3",
+    "relay --data . --set COLLECTOR=a --set NATS_URL=nats://127.0.0.1:1": "nats",
+    "gather --data . --set NATS_URL=nats://127.0.0.1:1": "nats",
+}
+
+
+@pytest.mark.parametrize("command", NEEDING)
+def test_an_extra_that_is_not_installed_is_named_in_one_line(fresh: Fresh, command: str) -> None:
+    done = fresh.run("hoga", *command.split())
     assert done.returncode in (1, 2)
-    assert done.stderr.count("\n") == 1
-    assert "hoga[s3]" in done.stderr
+    assert [line for line in done.stderr.splitlines() if line.startswith("hoga: ")] == [done.stderr.splitlines()[-1]]
+    assert f"hoga[{NEEDING[command]}]" in done.stderr
 
 
 @pytest.mark.parametrize("extra", [*USERS, ",".join(USERS)])
