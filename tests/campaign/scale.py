@@ -30,7 +30,7 @@ from tests.campaign.union import HOGA, NAMES, SETTINGS, _hoga, _lines, _payload
 from tests.nats_server import NatsServer
 from tests.relay.relays import FakeRelay
 
-ORDER = "COLLECTORS=tokyo,seoul"
+ORDER = "COLLECTORS=tokyo,seoul,osaka"
 
 
 class BadLine:
@@ -193,7 +193,7 @@ def campaign(root: Path, *, minutes: float, kills: int, seed: int) -> list[str]:
         faults = _gathered(field, root / "all", day)
         for which in ("merged", "again"):
             (root / which).mkdir(exist_ok=True)
-        done = _hoga("merge", *(root / name for name in NAMES), "-o", root / "merged", "--collectors", "tokyo,seoul", "--json")
+        done = _hoga("merge", *(root / name for name in NAMES), "-o", root / "merged", "--collectors", "tokyo,seoul,osaka", "--json")
         if done.returncode:
             faults.append(f"merge: {done.stdout[-500:]} {done.stderr[-500:]}")
         field.stop(only=lambda what: True)

@@ -13,7 +13,6 @@ from hoga.archive.form.manifest import read_manifest
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import merge_day
 from hoga.archive.prove.verify import verify
-from hoga.relay import shelf as shelf_module
 from hoga.relay.settle import settle_day
 from hoga.relay.shelf import FOLDED_DIR, Shelf, State
 from tests.archive.workshop import DAY, Workshop, agg_trade
@@ -40,7 +39,6 @@ def _merge(root: Path) -> None:
 def _in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test here waits for the disk."""
     monkeypatch.setattr(os, "fsync", lambda fd: None)
-    monkeypatch.setattr(shelf_module, "sync_filesystem", lambda folders: None)
 
 
 @pytest.fixture

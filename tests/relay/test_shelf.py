@@ -17,7 +17,6 @@ from hoga.archive.form.layout import COLLECTORS_DIR
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import merge_day
 from hoga.core.errors import DiskFull
-from hoga.relay import shelf as shelf_module
 from hoga.relay.shelf import Shelf, State, sound_bytes
 from hoga.runtime import durable
 from tests.archive.workshop import DAY, Workshop, agg_trade
@@ -33,7 +32,6 @@ class _Killed(BaseException):
 def _in_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No test here waits for the disk: steps are watched, and a kill is simulated."""
     monkeypatch.setattr(os, "fsync", lambda fd: None)
-    monkeypatch.setattr(shelf_module, "sync_filesystem", lambda folders: durable._step("sync", 0))
     yield
     durable.watch(None)
 

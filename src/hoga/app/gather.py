@@ -23,7 +23,8 @@ __all__ = ["gather_once", "gather_until_stopped"]
 
 _log = get_log("gather")
 
-_STOP_S = 5.0
+_STOP_S = 20.0
+"""A disk that is slow to make durable what has just come is waited for a while; what is left then is as after a kill."""
 _POOL_S = 0.5
 _ALIVE_S = 5.0
 _TELL_EVERY_S = 60.0
@@ -41,9 +42,9 @@ async def gather_until_stopped(
     async with ShutdownManager(deadline_s=_STOP_S, on_force=pool.kill) as shutdown:
         shutdown.add(Phase.RESOURCES, "workers", partial(pool.close, patience_s=_POOL_S), may_be_left=True)
         gather = await _opened(config, environ, pool)
-        shutdown.add(Phase.DRAIN, "gather", gather.close)
+        shutdown.add(Phase.DRAIN, "gather", gather.close, may_be_left=True)
         running = asyncio.create_task(gather.run(), name="gather")
-        shutdown.own_task(running)
+        shutdown.add(Phase.INTAKE, "intake", partial(_stop, running), may_be_left=True)
         watchdog = Watchdog()
         signs = asyncio.create_task(every(_ALIVE_S, partial(_alive, gather, watchdog, running), log=_log), name="signs of life")
         shutdown.own_task(signs)
@@ -70,8 +71,7 @@ async def gather_once(
             days = [day] if day is not None else gather.pending_days()
             return [await gather.end(each) for each in days], gather.shelf.names()
         finally:
-            running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
+            await _stop(running)
             await gather.close()
     finally:
         await pool.close(patience_s=_POOL_S)
@@ -90,6 +90,12 @@ async def _opened(config: Config, environ: Mapping[str, str], pool: WorkerPool) 
     except (HogaError, OSError) as fault:  # at the start everything is told and ends; later it is tried again
         raise _mistake("NATS_URL", str(fault), "a NATS server with JetStream", plain=str(fault)) from fault
     return gather
+
+
+async def _stop(running: asyncio.Task[None]) -> None:
+    """What was taken and not acknowledged comes again."""
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 def _alive(gather: Gather, watchdog: Watchdog, running: asyncio.Task[None]) -> None:

@@ -152,10 +152,10 @@ class Gather:
 
     async def close(self) -> None:
         """Let go of the folder, with a last word in the status."""
+        await asyncio.to_thread(self._disk.shutdown)
         with contextlib.suppress(OSError, HogaError):
             self._tell()
             self._remember()
-        self._disk.shutdown(wait=True)
         if self._lock is not None:
             self._lock.release()
         await self._broker.close()
@@ -381,7 +381,7 @@ class Gather:
         try:
             return await self._pool.submit(settle_day, str(self.shelf.folder(name)), day, listed)
         finally:
-            await asyncio.get_running_loop().run_in_executor(self._disk, self.shelf.forget, name)
+            self._disk.submit(self.shelf.forget, name)  # before anything that is kept from now on
             self._busy.discard((name, day))
 
     async def _list(self, name: str, day: str) -> list[Listed] | None:

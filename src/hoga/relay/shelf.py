@@ -16,11 +16,12 @@ import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from hoga.archive.form.deflate import crc32
 from hoga.archive.form.layout import COLLECTORS_DIR, parse_segment
@@ -36,7 +37,6 @@ from hoga.runtime.durable import (
     make_folder,
     remove_folder,
     rename,
-    sync_filesystem,
     temporary_for,
     truncate,
     unlink,
@@ -50,8 +50,10 @@ ARRIVING_DIR = ".arriving"
 FOLDED_DIR = ".folded"
 _PIECE_BYTES = 1 << 20
 _ONE_BY_ONE = 4
-"""More files than this are made durable together."""
+"""More files than this are made durable side by side."""
+_SIDE_BY_SIDE = 16
 _KNOWN = 4096
+T = TypeVar("T")
 _BODY = re.compile(rb"hoga/1 ([0-9a-f]{8}) [0-9a-f]{8} ")
 
 
@@ -104,7 +106,7 @@ class Shelf:
     def take(self, parts: Sequence[Part]) -> list[Taken]:
         """Keep what came. When this returns it is durable. Raises DiskFull, ArchiveError where the disk refuses: nothing of it counts
         then."""
-        batch = _Batch(self.home)
+        batch = _Batch()
         try:
             taken = [self._one(part, batch) for part in parts]
             for lines in batch.ledgers.values():
@@ -321,13 +323,8 @@ class Shelf:
                 opened.append(fd)
                 os.lseek(fd, lines.size, os.SEEK_SET)
                 write_all(fd, b"".join(lines.grown))
-            if len(opened) > _ONE_BY_ONE:
-                sync_filesystem([self.home])
-            else:
-                for fd in opened:
-                    fsync(fd)
-                for folder in folders:
-                    fsync_folder(folder)
+            _for_all(fsync, opened)
+            _for_all(fsync_folder, folders)
         finally:
             for fd in opened:
                 os.close(fd)
@@ -380,8 +377,7 @@ class _Lines:
 class _Batch:
     """Files that become durable together: written beside their places, made durable, renamed, and so are their names."""
 
-    def __init__(self, home: Path) -> None:
-        self._home = home
+    def __init__(self) -> None:
         self.files: dict[Path, Path] = {}
         self.ledgers: dict[Path, _Lines] = {}
         self.maybe_whole: dict[Path, tuple[Part, Place, Path]] = {}
@@ -400,23 +396,30 @@ class _Batch:
         self.files[target] = temporary
 
     def commit(self) -> None:
-        together = len(self.files) > _ONE_BY_ONE
-        if together:
-            sync_filesystem([self._home])
-        else:
-            for temporary in self.files.values():
-                fd = os.open(temporary, os.O_RDONLY)
-                try:
-                    fsync(fd)
-                finally:
-                    os.close(fd)
+        _for_all(_fsync_file, self.files.values())
         for target, temporary in self.files.items():
             rename(temporary, target)
-        if together:
-            sync_filesystem([self._home])
-        else:
-            for folder in {target.parent for target in self.files}:
-                fsync_folder(folder)
+        _for_all(fsync_folder, {target.parent for target in self.files})
+
+
+def _for_all(act: Callable[[T], object], what: Iterable[T]) -> None:
+    """Several at a time: what a file system makes durable at once costs it little more than one. (Asking for the whole file system to be
+    made durable instead would wait for whatever else is written on it.)"""
+    things = list(what)
+    if len(things) <= _ONE_BY_ONE:
+        for each in things:
+            act(each)
+        return
+    with ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="gather-fsync") as threads:
+        list(threads.map(act, things))
+
+
+def _fsync_file(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        fsync(fd)
+    finally:
+        os.close(fd)
 
 
 class _InDay(NamedTuple):
