@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 import hoga
+from hoga.app.config import load_config
+from hoga.app.retention import _retain_job
 from hoga.archive.form.objects import mount_objects
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.store import open_source
@@ -317,6 +319,21 @@ def test_a_day_goes_when_the_bucket_provably_has_it_and_stays_when_a_byte_is_ano
     assert command("retain", data, "--root", AT, "--days", 1)[0] == 0
     assert command("mirror", data, AT, "--restore")[0] == 0
     assert {name: each for name, each in _files(data).items() if name in kept} == kept
+
+
+def test_a_run_lets_a_day_go_that_the_bucket_of_its_configuration_has(command: Printed, data: Path, tmp_path: Path) -> None:
+    endpoint = os.environ["HOGA_S3_ENDPOINT"]
+    (tmp_path / "hoga.conf").write_text(f"S3_ENDPOINT = {endpoint}\nRETENTION_DAYS = 1\nRETENTION_ROOT = {AT}\n")
+    config = load_config(tmp_path / "hoga.conf", overrides=[], environ={}, data_dir=data)
+    root = config.venue("binance").retention_root
+    directories = [data / "binance" / kind for kind in ("orderbook", "execution")]
+    assert {each.why.split(" binance/")[0] for each in _retain_job(directories, data, root, "2026-11-21").kept} == {
+        "the second root does not hold"
+    }
+    command("mirror", data, AT)
+    mount_objects()
+    done = _retain_job(directories, data, root, "2026-11-21")
+    assert (len(done.removed), done.kept, _files(data)) == (2, [], {})
 
 
 def _files(root: Path) -> dict[str, bytes]:
