@@ -15,7 +15,7 @@ import pytest
 import hoga
 from hoga.app.config import load_config
 from hoga.app.retention import _retain_job
-from hoga.archive.form.objects import mount_objects
+from hoga.archive.form.objects import Place, bucket_of, mount_objects
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.store import open_source
 from hoga.archive.keep.merge import merge_day
@@ -245,6 +245,26 @@ def test_a_store_that_is_not_ours_is_one_line_and_not_one_for_each_file(
         assert (status, out, err.count("\n"), says in err) == (1, "", 1, True), err
     status, _, err = command("ls", AT)
     assert (status != 0, err.count("\n"), says in err) == (True, 1, True), err
+
+
+def test_a_store_that_falls_silent_is_given_up_and_gone_on_with_the_next_time(bucket: Bucket, tmp_path: Path) -> None:
+    for number in range(10, 20):
+        shop = fill_trades(Workshop(tmp_path / "binance" / "execution", "execution", day=f"2026-11-{number}"), minutes=["13-15"])
+        day = SeriesDay(shop.directory, shop.symbol, "execution", shop.day)
+        merge_day(day, venue="binance", archive_format="zip", purge=True)
+
+    def fall_silent(method: str, key: str) -> None:
+        if len(bucket.objects) == 4:
+            bucket.answers = (503, "SlowDown")
+
+    bucket.told = fall_silent
+    store = bucket_of(Path(AT), Place(retries=0))
+    told = list(mirror.mirror_archive(tmp_path, Path(AT), store))
+    assert [each.state for each in told] == ["sent"] * 4 + ["failed"] * 4
+    assert "the rest was not tried" in told[-1].why
+    bucket.told, bucket.answers = (lambda method, key: None), None
+    assert {each.state for each in mirror.mirror_archive(tmp_path, Path(AT), store)} == {"sent", "there"}
+    assert len(bucket.objects) == 20
 
 
 def test_a_timer_that_finds_nothing_to_do_is_good_and_says_so(command: Printed, tmp_path: Path) -> None:

@@ -29,6 +29,10 @@ from hoga.runtime.durable import fsync, install, make_folder, temporary_for, unl
 __all__ = ["Mirrored", "mirror_archive", "mirroring", "restore_archive", "verify_mirror"]
 
 
+_SILENT = 3
+"""Requests in a row that got no answer, each after half a minute, before nothing more is tried."""
+
+
 class Mirrored(msgspec.Struct, frozen=True):
     """What came of one file. `state`: sent, there (the same was), proven, restored, or failed: `why`. `bytes`: that went over the line."""
 
@@ -75,6 +79,9 @@ def mirror_archive(data: Path, to: Path, bucket: Bucket, *, on_file: Callable[[]
             continue
         yield from _day_sent(day, data, to, bucket)
         on_file()
+        if bucket.silent >= _SILENT:
+            yield Mirrored(_name(to), "failed", why="the store does not answer any more: the rest was not tried, the next run goes on")
+            return
 
 
 def _day_sent(day: SeriesDay, data: Path, to: Path, bucket: Bucket) -> Iterator[Mirrored]:

@@ -95,6 +95,8 @@ class Bucket:
         if len(name.parts) < 2:
             raise ArchiveError(name, "names no bucket", hint="expected s3://bucket/prefix")
         self.name = name.parts[1]
+        self.silent = 0
+        """So many requests, one after the other, got no answer, or one that the store is in trouble."""
         try:
             import obstore
             from obstore.store import S3Store
@@ -196,6 +198,7 @@ class Bucket:
     @contextmanager
     def _asking(self, name: Path) -> Iterator[None]:
         """What goes wrong with a request is one line about `name`."""
+        silent, self.silent = self.silent, 0
         try:
             yield
         except FileNotFoundError as missing:
@@ -205,6 +208,8 @@ class Bucket:
         except self._library.exceptions.PreconditionError as changed:
             raise ArchiveError(name, "was changed while it was read", hint="read it once more") from changed
         except self._library.exceptions.BaseError as fault:
+            if (status := _STATUS.search(str(fault))) is None or status[1].startswith("5"):
+                self.silent = silent + 1
             why = f"there is no bucket {self.name}" if _code(fault) == "NoSuchBucket" else _said(fault)
             raise ArchiveError(name, why, hint=_hint(fault)) from fault
 
