@@ -101,7 +101,8 @@ export function mountStreams(slot, store) {
     const now = performance.now();
     const asked = changed.has("meta") || changed.has("view") || changed.has("look");
     if (asked || (now - lookedAt > SETTLE_MS && now - stirred > CALM_MS)) arrange(asked);
-    if (!slot.offsetParent) return; // its tab is not open
+    const { mode, tab } = document.documentElement.dataset; // to ask for its size would lay out the page
+    if (mode === "tabs" && tab !== "streams") return;
     const size = rowHeight();
     if (asked || changed.has("size") || !height) {
       height = list.clientHeight;
