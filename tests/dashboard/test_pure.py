@@ -360,8 +360,8 @@ def test_alerts_are_well_formed() -> None:
 
 def test_the_page_is_small_and_asks_nobody_else() -> None:
     files = [path for path in STATIC.rglob("*") if path.is_file() and path.suffix in (".html", ".css", ".js", ".svg")]
-    assert sum(path.stat().st_size for path in files) < 363_000
-    assert sum(len(gzip.compress(path.read_bytes(), 9)) for path in files) < 145_000, "as it goes over the wire"
+    assert sum(path.stat().st_size for path in files) < 366_000
+    assert sum(len(gzip.compress(path.read_bytes(), 9)) for path in files) < 147_000, "as it goes over the wire"
     for path in files:
         if "vendor" not in path.parts:
             text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
