@@ -7,6 +7,7 @@ import gc
 import logging
 import socket
 from collections.abc import Callable, Collection
+from time import time_ns
 from typing import Any
 
 import pytest
@@ -38,6 +39,7 @@ class Sink:
 
     def closed(self, conn: str, epoch: int, end: LifeEnd) -> None:
         self.ends.append(end.why)
+        self.at_ns = end.at_ns
 
     def opened(self, conn: str, epoch: int, now_ns: int) -> None: ...
     def live(self, conn: str, epoch: int, now_ns: int, names: Collection[str]) -> None: ...
@@ -173,3 +175,16 @@ async def test_the_pause_that_is_told_is_the_one_that_is_made(
     assert least_s <= fields["retry_in_s"] <= most_s
     assert f"HTTP {answer.split()[1].decode()}" in fields["why"]
     assert server.accepted == 1 or most_s <= 1.0
+
+
+async def test_a_stop_while_a_connection_is_made_is_told_with_its_time() -> None:
+    sink = Sink()
+    with RawServer(until_gone) as server:
+        made = connection(server.url, sink)
+        before = time_ns()
+        task = asyncio.create_task(made.run())
+        await eventually(lambda: sink.legs and server.accepted)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert sink.ends == ["not opened"]
+    assert before <= sink.at_ns <= time_ns(), "else a leg that had just opened would end, in the journal, in 1970"

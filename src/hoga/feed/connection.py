@@ -226,12 +226,8 @@ class Connection:
             )
         except BaseException as fault:
             self._requests.asking.pop(epoch, None)
-            end = (
-                LifeEnd(fault.why, at_ns=self._clock.time_ns())
-                if isinstance(fault, LinkError)
-                else LifeEnd("not opened", reason=Reason.SHUTDOWN)
-            )
-            self._inlet.closed(self.name, epoch, end)
+            why, reason = (fault.why, Reason.DISCONNECT) if isinstance(fault, LinkError) else ("not opened", Reason.SHUTDOWN)
+            self._inlet.closed(self.name, epoch, LifeEnd(why, at_ns=self._clock.time_ns(), reason=reason))
             raise
         self.epoch = epoch
         leg = Leg(epoch, link, base, self._requests.asking[epoch], spoken, counts, self._lookout.new_vigil(), self._clock.monotonic())
