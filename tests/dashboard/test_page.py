@@ -199,11 +199,14 @@ def test_what_has_not_changed_is_read_once() -> None:
     for told, given in zip(read, (first, second, first), strict=True):
         assert msgspec.msgpack.encode(told) == msgspec.msgpack.encode(given)
     assert read[0].meta is read[1].meta and read[0].venues is read[1].venues
+    assert read[0].rows.flags is read[1].rows.flags and read[0].rows.received is not read[1].rows.received
     assert read[0].process is not read[1].process and read[0].process == read[2].process != read[1].process
     bare = {name: value for name, value in msgspec.to_builtins(first).items() if name not in ("hub", "relay", "happened", "trades")}
     told = decoder.decode(msgspec.msgpack.encode(bare))
     assert (told.happened, told.relay, told.hub) == (Happened(), None, None)
-    for payload in (b"", b"\x80", msgspec.msgpack.encode({**msgspec.to_builtins(first), "meta": 1})):
+    whole = msgspec.to_builtins(first)
+    odd = ({**whole, "meta": 1}, {**whole, "rows": {**whole["rows"], "flags": ["none"]}}, {**whole, "rows": {"received": []}})
+    for payload in (b"", b"\x80", *map(msgspec.msgpack.encode, odd)):
         with pytest.raises(msgspec.DecodeError):
             decoder.decode(payload)
 

@@ -8,12 +8,13 @@ import re
 import shutil
 import string
 import subprocess
+import tempfile
 from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from hoga.archive.form.ledger import GapEntry, LiveEntry, append_entries
@@ -28,8 +29,8 @@ from hoga.dashboard.hardware import HardwareMonitor
 from hoga.dashboard.judge import CODES, RunHealth, Verdict
 from hoga.dashboard.ladder import read_payload
 from hoga.dashboard.prometheus import METRICS, Facts, render
-from hoga.dashboard.snapshot import Happened
-from hoga.dashboard.today import Today
+from hoga.dashboard.snapshot import Happened, StreamRow
+from hoga.dashboard.today import Day, Today
 from hoga.dashboard.watch import ConnectionHealth
 from hoga.hub.alerts import SENTENCES, AlertKind
 from hoga.quality.incidents import WHAT
@@ -110,6 +111,36 @@ def test_completeness_follows_the_ledger(tmp_path: Path) -> None:
     assert (cut.from_ns, cut.to_ns, cut.reason, cut.venue) == (gap.from_ns, gap.to_ns, "disconnect", "binance")
     assert today.incidents(meta.streams, start + MINUTE_NS) == [], "it was not over then"
     assert today.look(meta.streams, start + DAY_NS + MINUTE_NS)[0].coverage is None, "another day"
+
+
+@given(some.lists(some.tuples(some.integers(0, 3), some.integers(1, 6), some.booleans()), min_size=1, max_size=12))
+@settings(max_examples=25, deadline=None)
+def test_looking_again_tells_what_a_first_look_would(steps: list[tuple[int, int, bool]]) -> None:
+    """What has not grown is not judged again, though one series proves another, and a ledger may be ahead of the clock."""
+    with tempfile.TemporaryDirectory() as folder:
+        names = (("depth20@100ms", "orderbook"), ("depth@100ms", "delta"))
+        streams = [
+            StreamRow(f"{symbol.lower()}@{channel}", "binance", symbol, channel, kind, at, 0, f"{folder}/{kind}")
+            for at, symbol in enumerate(("AUSDT", "BUSDT"))
+            for channel, kind in names
+        ]
+        start = day_start_ns(day_of(STARTED_NS))
+        ends = [start] * len(streams)
+        today, days = Today(), dict[int, Day]()
+        for number, (at, minutes, lossy) in enumerate(steps, start=1):
+            row, began = streams[at], ends[at]
+            ends[at] += minutes * MINUTE_NS
+            path = SeriesDay(Path(row.directory), row.symbol, row.kind, day_of(STARTED_NS)).ledger
+            path.parent.mkdir(parents=True, exist_ok=True)
+            loss = [GapEntry(gap=Gap(began, began + MINUTE_NS, Reason.DISCONNECT, 3), at=number)] if lossy else []
+            append_entries(path, [LiveEntry(from_ns=began, to_ns=ends[at], at=number), *loss])
+            now_ns = start + number * 3 * MINUTE_NS
+            today.look(streams, now_ns)
+            days |= today.fresh_days()
+            fresh = Today()
+            fresh.look(list(streams), now_ns)
+            assert (today.known, today.totals, days) == (fresh.known, fresh.totals, fresh.fresh_days())
+            assert today.incidents(streams, now_ns) == fresh.incidents(list(streams), now_ns)
 
 
 # -- fan-out ---------------------------------------------------------------------------------------------------------

@@ -258,8 +258,8 @@ def _connections(snapshot: Snapshot, quiet: dict[str, float]) -> list[Finding]:
     flags = snapshot.rows.flags
     for connection in snapshot.connections:
         members = snapshot.meta.members.get(connection.name, [])
-        down = [at for at in members if flags[at] & _DOWN]
-        if connection.state not in UP and down:
+        down = [] if connection.state in UP else [at for at in members if flags[at] & _DOWN]
+        if down:
             never = not connection.epoch
             if never and not connection.failures and snapshot.now_ns - snapshot.meta.started_ns < LINK_START_S * SECOND_NS:
                 continue  # it is just being made

@@ -80,7 +80,7 @@ def rows_part(snapshot: Snapshot, watch: Watch, states: list[int], start: int, e
     """The streams from place `start` to before `end`, in columns."""
     rows = snapshot.rows
     symbols = [row.symbol_at for row in snapshot.meta.streams[start:end]]
-    medians, worst = (numpy.array(values, dtype=float)[symbols] for values in (rows.median_ms, rows.p99_ms))
+    medians, worst = (numpy.array([values[at] for at in symbols], dtype=float) for values in (rows.median_ms, rows.p99_ms))
     return {
         "at": start,
         "rate": numpy.round(watch.rates[start:end], 1).tolist(),

@@ -193,6 +193,7 @@ class PageReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._name = os.fspath(path)
         self._map: mmap.mmap | None = None
         self._identity: tuple[int, int] | None = None
 
@@ -238,8 +239,8 @@ class PageReader:
     def _follow(self) -> bool:
         """Map what the name stands for now; a page whose name is gone is gone."""
         try:
-            stat = self.path.stat()
-            identity = (stat.st_ino, stat.st_size)
+            found = os.stat(self._name)  # noqa: PTH116  # some forty times a second
+            identity = (found.st_ino, found.st_size)
             if identity != self._identity:
                 self.close()
                 with self.path.open("rb") as file:

@@ -194,7 +194,7 @@ class PageModel:
             self.trader.look()
         if page is None:
             self._is_new_second = False
-        quiet = self.watch.quiet_s.tolist()
+        quiet = self.watch.quiet
         self.states = self.watch.states(self.snapshot) if self.snapshot is not None else []
         self.verdict = self._judged(quiet, self.hardware)
         self._note_since()

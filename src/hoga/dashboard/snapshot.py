@@ -386,7 +386,23 @@ class PageState(StrEnum):
     TORN = "torn"
 
 
-class _Parts(msgspec.Struct, frozen=True, kw_only=True):
+class _RowParts(msgspec.Struct, frozen=True, kw_only=True):
+    """`Rows`, each column as it is encoded."""
+
+    received: msgspec.Raw
+    recorded: msgspec.Raw
+    duplicates: msgspec.Raw
+    gaps: msgspec.Raw
+    queue: msgspec.Raw
+    newest_ns: msgspec.Raw
+    flags: msgspec.Raw
+    median_ms: msgspec.Raw
+    p99_ms: msgspec.Raw
+    chunks: msgspec.Raw
+    held: msgspec.Raw = msgspec.Raw()
+
+
+class _Common(msgspec.Struct, frozen=True, kw_only=True):
     """`Snapshot` with encoded parts in it."""
 
     now_ns: int
@@ -394,7 +410,6 @@ class _Parts(msgspec.Struct, frozen=True, kw_only=True):
     meta_turn: int
     logs_turn: int
     meta: msgspec.Raw
-    rows: Rows
     connections: msgspec.Raw
     venues: msgspec.Raw
     process: msgspec.Raw
@@ -408,10 +423,26 @@ class _Parts(msgspec.Struct, frozen=True, kw_only=True):
     price_steps: msgspec.Raw = msgspec.Raw()
 
 
+class _Written(_Common, frozen=True, kw_only=True):
+    """As it is written: the rows change with every snapshot."""
+
+    rows: Rows
+
+
+class _Read(_Common, frozen=True, kw_only=True):
+    """As it is read: of the rows, some columns hardly ever change."""
+
+    rows: _RowParts
+
+
 _KEPT_PARTS = ("meta", "connections", "venues", "process", "gaps", "logs", "hub", "relay", "happened", "price_steps")
 _encoder = msgspec.msgpack.Encoder()
-_parts = msgspec.msgpack.Decoder(_Parts)
-_part_decoders = {each.name: msgspec.msgpack.Decoder(each.type) for each in msgspec.structs.fields(Snapshot) if each.name in _KEPT_PARTS}
+_parts = msgspec.msgpack.Decoder(_Read)
+_COLUMNS = {each.name: f"rows.{each.name}" for each in msgspec.structs.fields(Rows)}
+_part_decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {
+    **{each.name: msgspec.msgpack.Decoder(each.type) for each in msgspec.structs.fields(Snapshot) if each.name in _KEPT_PARTS},
+    **{_COLUMNS[each.name]: msgspec.msgpack.Decoder(each.type) for each in msgspec.structs.fields(Rows)},
+}
 _status = msgspec.msgpack.Decoder(DashboardStatus)
 
 
@@ -424,7 +455,7 @@ class SnapshotEncoder:
     def encode(self, snapshot: Snapshot) -> bytes:
         """The page's payload."""
         return _encoder.encode(
-            _Parts(
+            _Written(
                 now_ns=snapshot.now_ns,
                 state=snapshot.state,
                 meta_turn=snapshot.meta_turn,
@@ -444,8 +475,8 @@ class SnapshotEncoder:
 
 
 class SnapshotDecoder:
-    """Decodes snapshots, one after the other: a part whose bytes are those of the one before is the same object again. (What 1,500
-    streams are called takes longer to read than all that changes.)"""
+    """Decodes snapshots, one after the other: a part, or a column of the rows, whose bytes are those of the one before is the same object
+    again. (What 1,500 streams are called takes longer to read than all that changes.)"""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[msgspec.Raw, Any]] = {}
@@ -454,12 +485,13 @@ class SnapshotDecoder:
         """The snapshot in a payload. Raises msgspec.DecodeError (ValidationError is one) when it is none."""
         parts = _parts.decode(payload)
         kept = {name: self._part(name, raw) for name in _KEPT_PARTS if len(memoryview(raw := getattr(parts, name)))}
+        columns = {name: self._part(key, raw) for name, key in _COLUMNS.items() if len(memoryview(raw := getattr(parts.rows, name)))}
         return Snapshot(
             now_ns=parts.now_ns,
             state=parts.state,
             meta_turn=parts.meta_turn,
             logs_turn=parts.logs_turn,
-            rows=parts.rows,
+            rows=Rows(**columns),
             books=parts.books,
             trades=parts.trades,
             **kept,

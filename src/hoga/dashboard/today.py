@@ -6,6 +6,7 @@ last minute or two) is not judged.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -70,7 +71,9 @@ class _Account(NamedTuple):
 
 
 class _Series:
-    def __init__(self, path: Path) -> None:
+    """What a ledger says. `path`: its file, as text: a look at one that is not a `Path` costs half."""
+
+    def __init__(self, path: str) -> None:
         self.path = path
         self.read_to = 0
         self.live: list[Span] = []
@@ -79,10 +82,10 @@ class _Series:
     def look(self) -> bool:
         """Read what was appended. Returns whether anything was."""
         try:
-            size = self.path.stat().st_size
+            size = os.stat(self.path).st_size  # noqa: PTH116  # thousands of them
             if size <= self.read_to:
                 return False
-            with self.path.open("rb") as file:
+            with open(self.path, "rb") as file:  # noqa: PTH123
                 file.seek(self.read_to)
                 data = file.read(_READ_MAX)
         except OSError:
@@ -107,15 +110,44 @@ class _Series:
         return without(self.live, [(gap.from_ns, gap.to_ns) for gap in self.gaps])
 
 
+class _Plan:
+    """Whose ledgers are where on a day, as long as neither the streams nor the day change: 50 ms of work for 1,500 streams.
+
+    `paths`: of each stream; `owners`: whose a ledger is; `members`: the ledgers of each instrument; `provers`: whose ids prove what a
+    ledger says is recorded, None: nobody's.
+    """
+
+    def __init__(self, streams: list[StreamRow], day: str) -> None:
+        self.streams = streams
+        self.paths = [str(SeriesDay(Path(row.directory), row.symbol, row.kind, day).ledger) for row in streams]
+        self.owners: dict[str, StreamRow] = {}
+        self.members: dict[int, dict[str, None]] = {}
+        self.provers: dict[str, str | None] = {}
+        names: dict[str, list[str]] = {}
+        beside: dict[tuple[str, str, str], str] = {}
+        for path, row in zip(self.paths, streams, strict=True):
+            self.owners[path] = row
+            self.members.setdefault(row.symbol_at, {})[path] = None
+            names.setdefault(path, []).append(row.name)
+            beside[row.venue, row.symbol, row.kind] = path
+        for path, row in zip(self.paths, streams, strict=True):
+            if path not in self.provers:
+                proof = proof_of(row.venue, row.kind, ",".join(names[path]))
+                self.provers[path] = path if proof.itself else beside.get((row.venue, row.symbol, proof.beside or ""))
+
+
 class Today:
     """The completeness of a run's streams. `look` again and again, in one thread. `known`: of streams, by place, as last seen; `totals`:
     of all."""
 
     def __init__(self) -> None:
         self._day = ""
-        self._series: dict[Path, _Series] = {}
+        self._plan = _Plan([], "")
+        self._series: dict[str, _Series] = {}
+        self._looked: dict[str, Completeness] = {}
+        self._looked_ns = 0
         self.known: dict[int, Completeness] = {}
-        self._accounts: dict[Path, _Account] = {}
+        self._accounts: dict[str, _Account] = {}
         self._fresh: dict[int, Day] = {}
         self.totals = DayTotals()
 
@@ -124,39 +156,34 @@ class Today:
         day = day_of(now_ns)
         if day != self._day:
             self._day = day
-            for kept in (self._series, self.known, self._accounts, self._fresh):
+            for kept in (self._series, self._looked, self.known, self._accounts, self._fresh):
                 kept.clear()
-        paths = [SeriesDay(Path(row.directory), row.symbol, row.kind, day).ledger for row in streams]
-        names: dict[Path, list[str]] = {}
-        for path, row in zip(paths, streams, strict=True):
-            names.setdefault(path, []).append(row.name)
-        grown = {path for path in names if self._series.setdefault(path, _Series(path)).look()}
-        beside = {(row.venue, row.symbol, row.kind): path for row, path in zip(streams, paths, strict=True)}
+        if self._plan.streams is not streams or not self._looked:
+            self._plan = _Plan(streams, day)
+        plan = self._plan
+        grown = {path for path in plan.owners if self._series.setdefault(path, _Series(path)).look()}
+        begun_ns, self._looked_ns = min(self._looked_ns, now_ns), now_ns
         changed: dict[int, Completeness] = {}
-        looked: dict[Path, Completeness] = {}
-        for at, (path, row) in enumerate(zip(paths, streams, strict=True)):
-            if path not in looked:
-                proof = proof_of(row.venue, row.kind, ",".join(names[path]))
-                deltas = beside.get((row.venue, row.symbol, proof.beside or ""))
-                series = self._series[path]
-                looked[path] = _complete(series, series if proof.itself else self._series[deltas] if deltas else None, day, now_ns)
-            if self.known.get(at) != looked[path]:
-                changed[at] = self.known[at] = looked[path]
-        self._account_for(grown, paths, streams, day_start_ns(day))
+        for path, prover in plan.provers.items():
+            series = self._series[path]
+            ahead = bool(series.live) and series.live[-1][1] > begun_ns  # of what is ahead of the clock only a part was told
+            if path not in self._looked or path in grown or prover in grown or ahead:
+                self._looked[path] = _complete(series, None if prover is None else self._series[prover], day, now_ns)
+        for at, path in enumerate(plan.paths):
+            if self.known.get(at) is not self._looked[path] and self.known.get(at) != self._looked[path]:
+                changed[at] = self.known[at] = self._looked[path]
+        self._account_for(grown, day_start_ns(day))
         return changed
 
-    def _account_for(self, grown: set[Path], paths: list[Path], streams: list[StreamRow], start_ns: int) -> None:
+    def _account_for(self, grown: set[str], start_ns: int) -> None:
         """The days of the instruments whose ledgers have grown."""
         for path in grown:
             self._accounts[path] = _account(self._series[path], start_ns)
-        stale = {row.symbol_at for path, row in zip(paths, streams, strict=True) if path in grown}
-        members: dict[int, dict[Path, None]] = {}
-        for path, row in zip(paths, streams, strict=True):
-            if row.symbol_at in stale and self._series[path].live:
-                members.setdefault(row.symbol_at, {})[path] = None
-        for at, own in members.items():
-            told = [self._accounts[path] for path in own if path in self._accounts]
-            whole = _sum(told)
+        for at in {self._plan.owners[path].symbol_at for path in grown}:
+            own = [path for path in self._plan.members[at] if self._series[path].live]
+            if not own:
+                continue
+            whole = _sum([self._accounts[path] for path in own if path in self._accounts])
             series = [(self._series[path].live, self._series[path].covered()) for path in own]
             self._fresh[at] = Day(day_text(series, start_ns), whole.today, whole.missed, whole.uncounted)
         if grown:
@@ -169,15 +196,13 @@ class Today:
 
     def incidents(self, streams: list[StreamRow], until_ns: int) -> list[Incident]:
         """What happened today, and was over at `until_ns`, by what the ledgers say."""
-        owners = {
-            SeriesDay(Path(row.directory), row.symbol, row.kind, self._day).ledger: (row.venue, f"{row.symbol} {row.kind}")
-            for row in streams
-        }
+        if self._plan.streams is not streams:
+            self._plan = _Plan(streams, self._day)
         gaps = [
-            (owners[path], gap)
-            for path, series in self._series.items()
-            if path in owners
-            for gap in series.gaps
+            ((owner.venue, f"{owner.symbol} {owner.kind}"), gap)
+            for path, owner in self._plan.owners.items()
+            if path in self._series
+            for gap in self._series[path].gaps
             if max(gap.from_ns, gap.to_ns) <= until_ns
         ]
         return incidents_of(gaps)

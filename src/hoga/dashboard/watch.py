@@ -59,6 +59,7 @@ class Watch:
         self.rates: Floats = numpy.zeros(streams)
         self.flush_ms: Floats = numpy.full(streams, numpy.nan)
         self.quiet_s: Floats = numpy.zeros(streams)
+        self._none_quiet = [0.0] * streams
         self._pace: Floats = numpy.zeros(streams)
         self._reconnects: dict[str, tuple[int, deque[float]]] = {}
         self._lanes: NDArray[numpy.int64] = numpy.zeros(streams, dtype=numpy.int64)
@@ -96,6 +97,11 @@ class Watch:
     def paced(self) -> bool:
         """Whether rates are known: two looks, some time apart."""
         return len(self._recent) > 1 and self._recent[-1].mono_s - self._recent[0].mono_s >= _PACED_S
+
+    @property
+    def quiet(self) -> list[float]:
+        """`quiet_s` as plain numbers; the same list, to be left as it is, while nothing is quiet."""
+        return self.quiet_s.tolist() if self.quiet_s.any() else self._none_quiet
 
     @property
     def pace(self) -> Floats:
@@ -181,6 +187,8 @@ class Watch:
 
     def states(self, snapshot: Snapshot) -> list[int]:
         """Per stream its `StreamFlag`s, with silence as it is judged here."""
+        if not self.quiet_s.any():
+            return list(snapshot.rows.flags)  # as it nearly always is
         quiet = numpy.where(self.quiet_s > 0, int(StreamFlag.SILENT), 0)
         states: list[int] = (numpy.array(snapshot.rows.flags, dtype=numpy.int64) | quiet).tolist()
         return states
