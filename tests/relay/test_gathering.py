@@ -16,9 +16,10 @@ from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import merge_day
 from hoga.archive.prove.verify import verify
 from hoga.archive.union.archives import Archive, unite_archives
-from hoga.core.errors import ArchiveBusy
+from hoga.core.errors import ArchiveBusy, DiskFull
 from hoga.core.times import DAY_NS, day_start_ns
 from hoga.relay.broker import Broker, address_of
+from hoga.relay.due import DayState
 from hoga.relay.gathering import Gather, GatherSettings
 from hoga.relay.subjects import SEGMENTS
 from hoga.runtime.clock import ManualClock
@@ -235,3 +236,32 @@ async def test_two_archives_of_one_broker_get_everything_each(tmp_path: Path, na
         async with _gather(tmp_path / root, nats_server) as gather:
             await asyncio.wait_for(gather.until_idle(), _PATIENT_S)
             assert gather.taken == count
+
+
+async def test_a_day_that_fails_keeps_no_other_from_its_turn(
+    tmp_path: Path, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nats_server.start()
+    looked: list[str] = []
+    faults: dict[str, Exception] = {"2026-11-20": ValueError("a bug"), "2026-11-21": DiskFull(tmp_path, "cannot be written")}
+
+    async def look(day: str) -> DayState:
+        looked.append(day)
+        if day in faults:
+            raise faults[day]
+        return DayState(day=day)
+
+    async with _gather(tmp_path / "all", nats_server) as gather:
+        await asyncio.wait_for(gather.until_idle(), _PATIENT_S)
+        monkeypatch.setattr(gather, "_end", look)
+        for day in (*faults, "2026-11-22"):
+            gather._days[day] = DayState(day=day)
+        with pytest.raises(ValueError, match="a bug"):
+            await gather._look()
+        await gather._look()
+        await gather._look()
+        assert looked == [*faults, "2026-11-22"]
+        told = {each.day: each for each in gather.state().days}
+        assert told["2026-11-20"].failed == (("2026-11-20", "ValueError: a bug"),)
+        assert told["2026-11-21"].failed == (("2026-11-21", str(faults["2026-11-21"])),)
+        assert not told["2026-11-20"].settled

@@ -30,7 +30,7 @@ from hoga.archive.keep.lock import FolderLock
 from hoga.core.errors import ArchiveBusy, ArchiveError, HogaError
 from hoga.core.times import MINUTE_NS, day_of
 from hoga.relay.broker import Broker, BrokerFault, Pull, Received
-from hoga.relay.door import place_of
+from hoga.relay.door import is_day, place_of
 from hoga.relay.due import DayState, due_days, expected_collectors, next_look_ns
 from hoga.relay.ending import Ended, end_day
 from hoga.relay.gathered import CollectorState, GatherState, read_days, write_days, write_state
@@ -78,6 +78,7 @@ _STUCK_S = 60.0
 _TELL_EVERY_S = 60.0
 _ANY = "hoga.segments.*"
 _ID_FILE = "gather.json"
+_NOT_UNITED = "a day could not be united"
 
 
 class GatherSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,7 +127,7 @@ class Gather:
             raise ArchiveBusy(self.shelf.home, "another hoga gather is at work here")
         self._lock = lock
         self._durable = _identity(self.shelf.home / _ID_FILE)
-        self._days = {each.day: each for each in read_days(self.shelf.home)}
+        self._days = {each.day: each for each in read_days(self.shelf.home) if is_day(each.day)}
         for name in self.shelf.names():
             self._seen[name] = CollectorState(name=name)
             for day in _days_on_shelf(self.shelf.folder(name)):
@@ -287,10 +288,10 @@ class Gather:
             self._seen[name].refused += 1
         self._tell_once(f"{name}: {why}", effect="refused; it does not come again")
 
-    def _tell_once(self, what: str, **fields: object) -> None:
+    def _tell_once(self, what: str, *, of: str = "a message is not taken as it came", **fields: object) -> None:
         if what not in self._told and len(self._told) < 10_000:
             self._told.add(what)
-            _log.warning("a message is not taken as it came", why=what, **fields)
+            _log.warning(of, why=what, **fields)
 
     # -- day's end ----------------------------------------------------------------------------------------------------
 
@@ -305,9 +306,24 @@ class Gather:
         return int(self._settings.grace_min * MINUTE_NS)
 
     async def end(self, day: str) -> DayState:
-        """Ask everybody for `day`, fetch what is missing, unite and prove it; one day at a time. Returns how it stands."""
+        """Ask everybody for `day`, fetch what is missing, unite and prove it; one day at a time. Returns how it stands: what could not be
+        done keeps no other day from its turn."""
         async with self._ending:
-            return await self._end(day)
+            try:
+                return await self._end(day)
+            except HogaError as fault:
+                self._tell_once(f"{day}: {fault}", of=_NOT_UNITED, effect="tried again")
+                return self._put_off(day, str(fault))
+            except Exception as fault:
+                self._put_off(day, f"{type(fault).__name__}: {fault}")
+                raise
+
+    def _put_off(self, day: str, why: str) -> DayState:
+        """Nothing was made of it: it is looked at again, after those that wait."""
+        state = self._days.get(day, DayState(day=day))
+        state = msgspec.structs.replace(state, united_ns=self._clock.time_ns(), failed=((day, why),), tries=state.tries + 1)
+        self._days[day] = state
+        return state
 
     async def _end(self, day: str) -> DayState:
         state = self._days.setdefault(day, DayState(day=day))
@@ -317,7 +333,9 @@ class Gather:
         open_ = sorted(name for name, settled in asked if settled is not None and settled.open)
         for name, settled in asked:
             for what, why in settled.troubles if settled is not None else ():
-                self._tell_once(f"{name}: {what}: {why}", effect="asked for again where the collector has it")
+                self._tell_once(
+                    f"{name}: {what}: {why}", of="a file is not as it was sent", effect="asked for again where the collector has it"
+                )
         ended = await self._pool.submit(end_day, str(self._settings.root), day, self.shelf.names(), list(self._settings.collectors), absent)
         for name, (received, won, gaps) in ended.told.items():
             one = self._collector(name)
@@ -341,7 +359,7 @@ class Gather:
         if any(made != "unchanged" for _, made in ended.united) or not state.united_ns:
             _log.info("a day is united", **fields)
         for what, why in failed:
-            self._tell_once(f"{ended.day}: {what}: {why}", effect="tried again")
+            self._tell_once(f"{ended.day}: {what}: {why}", of=_NOT_UNITED, effect="tried again")
         return msgspec.structs.replace(
             state,
             united_ns=self._clock.time_ns(),
@@ -399,7 +417,7 @@ class Gather:
                     return found
                 after = answer.next
         except ForeignMessage as fault:
-            self._tell_once(f"{name}: {fault}", effect="it counts as absent")
+            self._tell_once(f"{name}: {fault}", of="an answer is not understood", effect="it counts as absent")
         except BrokerFault as fault:
             _log.debug("no answer", collector=name, why=str(fault))
         return None
@@ -475,7 +493,7 @@ def _days_on_shelf(home: Path) -> set[str]:
             if not relative.startswith("."):
                 stem = path.name.removesuffix(".manifest.json")
                 found.add(stem[-10:])
-    return {day for day in found if len(day) == 10 and day[4] == day[7] == "-"}
+    return {day for day in found if is_day(day)}
 
 
 def _identity(path: Path) -> str:
