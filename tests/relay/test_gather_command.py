@@ -45,7 +45,10 @@ async def _hoga(*arguments: object, wait: bool = True) -> tuple[asyncio.subproce
     ("arguments", "told"),
     [
         (["--set", "NATS_URL=nats://me:secret@127.0.0.1:1"], "NATS_URL: found an address with credentials in it"),
-        (["--once", "--day", "yesterday"], "--day: found yesterday, expected a day such as"),
+        (["--once", "--day", "yesterday"], "--day: found yesterday, expected a day as"),
+        (["--once", "--day", "0001-01-01"], "--day: found 0001-01-01, expected a day as"),
+        (["--once", "--day", "9999-12-31"], "--day: found 9999-12-31, expected a day as"),
+        (["--once", "--set=COLLECTORS=tokyo,../seoul"], "COLLECTORS: found"),
         (["--day", DAY], "--once beside it"),
     ],
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from hoga.core.errors import ArchiveError, ConfigError, ConfigMistake
-from hoga.core.times import iso_of, parse_time_ns
+from hoga.core.times import is_day, iso_of, parse_time_ns
 
 if TYPE_CHECKING:
     from hoga.archive.form.discover import Found
@@ -100,12 +99,8 @@ def pick(target: str, data: Path) -> Picked:
 
 def require_day(day: str | None) -> None:
     """Raises ConfigError for what is no day (None is every day)."""
-    if day is None:
-        return
-    try:
-        datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        raise mistake("--day", day, "a day as YYYY-MM-DD") from None
+    if day is not None and not is_day(day):
+        raise mistake("--day", day, "a day as YYYY-MM-DD")
 
 
 def require_kind(kind: str | None, days: Iterable[SeriesDay]) -> None:

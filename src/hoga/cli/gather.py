@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from datetime import date
 from typing import Annotated
 
 import typer
 
 from hoga.cli._output import error_line, note, print_json, print_text
-from hoga.cli._recorded import mistake
+from hoga.cli._recorded import mistake, require_day
 from hoga.cli.config import ConfigOption, DataOption, JsonOption, SetOption
 
 __all__ = ["register"]
@@ -43,7 +42,7 @@ def gather(
     from hoga.runtime.pool import leave
 
     if day is not None:
-        _require_day(day)
+        require_day(day)
         if not once:
             raise mistake("--day", day, "--once beside it: without it every day is united when it is over")
     loaded = load_for_run(config, settings, data)
@@ -74,12 +73,3 @@ def gather(
     for trouble in failed:
         error_line(f"{trouble['what']}: {trouble['why']}")
     return 1 if failed else 0
-
-
-def _require_day(day: str) -> None:
-    try:
-        if date.fromisoformat(day).isoformat() == day:
-            return
-    except ValueError:
-        pass
-    raise mistake("--day", day, "a day such as 2026-11-20")

@@ -16,6 +16,7 @@ __all__ = [
     "day_of",
     "day_start_ns",
     "instant_ns",
+    "is_day",
     "iso_of",
     "minute_floor_ns",
     "minute_of",
@@ -38,6 +39,17 @@ def day_of(ns: int) -> str:
 def day_start_ns(day: str) -> int:
     """The first nanosecond of the UTC day `YYYY-MM-DD`. Raises ValueError when it is no date."""
     return (date.fromisoformat(day) - date(1970, 1, 1)).days * DAY_NS
+
+
+_FIRST_DAY, _LAST_DAY = "1970-01-02", "2261-12-31"
+
+
+def is_day(text: str) -> bool:
+    """Whether the text is a UTC day as `YYYY-MM-DD`, and one with a day on either side that 64 bits can count in nanoseconds."""
+    try:
+        return date.fromisoformat(text).isoformat() == text and _FIRST_DAY <= text <= _LAST_DAY
+    except ValueError:
+        return False
 
 
 def next_day(day: str) -> str:

@@ -14,15 +14,15 @@ file could have) is no place.
 from __future__ import annotations
 
 import re
-from datetime import date
 from enum import StrEnum
 
 import msgspec
 
 from hoga.archive.form.layout import FORMATS, HEALED_SUFFIX, day_stem, parse_day, parse_segment, segment_stem
 from hoga.archive.form.lists import LIST_PREFIX, LIST_SUFFIX, since_ns
+from hoga.core.times import is_day
 
-__all__ = ["LEDGER_SUFFIX", "MANIFEST_SUFFIX", "Place", "What", "is_day", "place_of"]
+__all__ = ["LEDGER_SUFFIX", "MANIFEST_SUFFIX", "Place", "What", "place_of"]
 
 LEDGER_SUFFIX = ".ledger.jsonl"
 MANIFEST_SUFFIX = ".manifest.json"
@@ -30,7 +30,6 @@ _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _LONGEST = 230
 """A file's name is at most 255 bytes, and what is made beside it (`….manifest.json.merging`) needs some of them."""
 _TEMPORARY = "temporary"
-_FIRST_DAY, _LAST_DAY = "1970-01-02", "2261-12-31"
 
 
 class What(StrEnum):
@@ -113,11 +112,3 @@ def _listed(file: str, parts: list[str]) -> Place | None:
     if since_ns(name) is None or not is_day(day):
         return None
     return Place(file=file, what=What.LIST, venue=venue, folder=folder, day=day)
-
-
-def is_day(text: str) -> bool:
-    """Whether it is a day that has one before it and one behind it where times are counted in ns in 64 bits."""
-    try:
-        return date.fromisoformat(text).isoformat() == text and _FIRST_DAY <= text <= _LAST_DAY
-    except ValueError:
-        return False

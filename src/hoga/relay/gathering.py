@@ -28,9 +28,9 @@ import msgspec
 from hoga.archive.form.spans import day_span
 from hoga.archive.keep.lock import FolderLock
 from hoga.core.errors import ArchiveBusy, ArchiveError, HogaError
-from hoga.core.times import MINUTE_NS, day_of
+from hoga.core.times import MINUTE_NS, day_of, is_day
 from hoga.relay.broker import Broker, BrokerFault, Pull, Received
-from hoga.relay.door import is_day, place_of
+from hoga.relay.door import place_of
 from hoga.relay.due import DayState, due_days, expected_collectors, next_look_ns
 from hoga.relay.ending import Ended, end_day
 from hoga.relay.gathered import CollectorState, GatherState, read_days, write_days, write_state

@@ -40,6 +40,7 @@ class Kind(StrEnum):
     HOST = "host"
     NAME = "name"
     PLACE = "name of a place"
+    PLACES = "names of places"
     SECRET = "secret"
     SECRET_FILE = "file of a secret"
 
@@ -323,7 +324,7 @@ def _collectors() -> list[Key]:
     return [
         Key(name="COLLECTOR", kind=Kind.PLACE, default="", optional=True,
             text="This collector's name, before every connection's (`tokyo/…`); `hoga merge` tells whose a record is by it."),
-        Key(name="COLLECTORS", kind=Kind.WORDS, default="", optional=True,
+        Key(name="COLLECTORS", kind=Kind.PLACES, default="", optional=True,
             text="Names of collectors, the preferred first: of a record that several have, `hoga merge` keeps the first one's."),
         Key(name="NATS_URL", kind=Kind.NATS_URL, default="", optional=True,
             text="Where NATS is: `hoga relay` sends what is recorded there, beside `hoga run` when this is set; it needs a COLLECTOR. "
@@ -499,5 +500,7 @@ def expectation(key: Key) -> str:
             return "1 to 8 small letters and digits, a letter first"
         case Kind.PLACE:
             return "1 to 32 small letters, digits and dashes"
+        case Kind.PLACES:
+            return "names of 1 to 32 small letters, digits and dashes, separated by commas"
         case Kind.SECRET:
             return "texts separated by blanks" if key.several else "text without spaces"

@@ -64,6 +64,8 @@ def read_value(key: Key, text: str) -> Value:
             return _nats_url(text)
         case Kind.PLACE:
             return _matching(_PLACE, text)
+        case Kind.PLACES:
+            return tuple(_matching(_PLACE, name) for name in _words(text))
         case Kind.SECRET:
             return _secret(key, text)
 
