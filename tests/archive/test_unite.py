@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import random
 from collections.abc import Iterable, Iterator
-from itertools import count, pairwise
+from itertools import count, pairwise, permutations
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +108,30 @@ def test_each_record_is_there_once_and_the_gaps_are_what_all_had(tmp_path: Path)
     rows = {row.name: row for row in _manifest(into).collectors or ()}
     assert {name: (row.received, row.records, row.won) for name, row in rows.items()} == {"seoul": (33, 33, 6), "tokyo": (33, 33, 33)}
     assert {(each.collector, each.by) for each in _manifest(into).filled} == {("tokyo", ("seoul",)), ("seoul", ("tokyo",))}
+
+
+def test_the_account_is_in_the_words_of_the_collector_that_is_named_first(tmp_path: Path) -> None:
+    """In whatever order the archives are given: of a gap that all had, and of the clock."""
+    sources = []
+    for name, reason, offset_ms in (("tokyo", Reason.DISCONNECT, 1.5), ("seoul", Reason.CRASH, 90_000.0), ("paris", Reason.SILENCE, -7.0)):
+        shop = Workshop(tmp_path / name / "binance" / "execution", "execution")
+        lines = [_named(line, name) for line in _trades(START, [*range(10), *range(14, 40)])]
+        shop.seal("13-15", lines, ids=_ids(lines))
+        shop.tell_gap(Gap(START + 5 * SECOND_NS, START + 7 * SECOND_NS, reason, 4, from_id=1010, to_id=1013))
+        shop.tell(ClockEntry(journal="clock", at=1, ns=START, offset_ms=offset_ms, source="ntp"))
+        day = SeriesDay(shop.directory, shop.symbol, "execution", DAY)
+        merge_day(day, venue="binance", archive_format="zip", purge=True)
+        sources.append(Source(name, day))
+    for number, order in enumerate((["seoul", "tokyo"], [], ["osaka", "seoul"])):
+        texts = set()
+        for at, archives in enumerate(permutations(sources)):
+            into = _into(tmp_path, f"all-{number}-{at}")
+            unite_day(archives, into, order=order)
+            texts.add(into.manifest_path.read_bytes())
+            (gap,) = _manifest(into).gaps
+            said = (Reason.CRASH, 90_000.0) if order else (Reason.SILENCE, -7.0)  # by name where none is preferred
+            assert (gap.reason, _manifest(into).clock.offset_ms) == said
+        assert len(texts) == 1
 
 
 def test_of_ids_that_are_no_records_nobody_says_how_many_are_missing(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ looked at, too; what is in them belongs to their own union.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,6 +58,11 @@ class Collectors:
                 self.names.append(name)
             found = self._of_conn[conn] = self.names.index(name)
         return found
+
+    def place(self, names: Iterable[str]) -> tuple[int, str]:
+        """Where an archive of these collectors stands among others: by the preferred of them, then by the first name."""
+        named = list(names)
+        return min((self._order.get(name, len(self._order)) for name in named), default=len(self._order)), min(named, default="")
 
     def ranks(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         """The rank of each collector, by number."""

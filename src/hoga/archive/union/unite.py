@@ -483,9 +483,16 @@ class _Union:
                     yield flaw
 
 
+def _names_of(recording: Recording) -> list[str]:
+    united = recording.manifest.collectors if recording.manifest is not None else None
+    return [recording.label] if united is None else [row.name for row in united]
+
+
 def _opened(sources: Sequence[Source], collectors: Collectors) -> list[Recording]:
-    """What they have of the day and of the edges of those beside it. Raises ManifestMismatch when none of them has the day."""
+    """What they have of the day and of the edges of those beside it, the preferred first: in its words is told what all have. Raises
+    ManifestMismatch when none of them has the day."""
     found = [open_recording(source.label, source.day, collectors) for source in sources]
+    found.sort(key=lambda each: collectors.place(_names_of(each)))
     if all(each.manifest is None for each in found):
         path = sources[0].day.manifest_path
         raise ManifestMismatch(path, "the day has no manifest", hint="hoga consolidate merges it, or --adopt writes one")
