@@ -11,11 +11,12 @@ from hoga.archive.form.journal import encode_header, parse_journal_name
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.join import join_parts
 from hoga.archive.keep.seal import SealJob, seal
+from hoga.archive.read.tail import JournalTail, _Open
 from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.times import MINUTE_NS
 from tests.archive.workshop import read_records
 from tests.archive_journal.desk import BOOK, Desk
-from tests.recorder.workbench import NOON_NS, book, frame
+from tests.recorder.workbench import NOON_NS, SPOT, book, frame
 
 
 def text(desk: Desk, kind: str | None = "orderbook") -> bytes:
@@ -122,3 +123,21 @@ def test_a_minute_that_is_sealed_while_it_is_read_is_told_once(desk: Desk) -> No
     told = [next(lines) for _ in range(3)]
     seal_all(desk)
     assert b"".join(told) + b"".join(lines) == whole
+
+
+def test_a_follower_that_is_closed_while_it_reads_leaves_no_file_open(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.journal(range(10, 20), ended=False)
+    tail = JournalTail(desk.folder, [BOOK.name], SPOT)
+    files = []
+
+    def meanwhile(each: _Open, *_: object) -> None:
+        files.append(each.file)
+        tail.close()  # as another thread would
+
+    monkeypatch.setattr(tail, "_take", meanwhile)
+    tail.poll()
+    assert files
+    assert all(file.closed for file in files)
+    tail.look()
+    assert not tail.records
+    assert not tail._open

@@ -18,6 +18,7 @@ from hoga.app.checks import Check, CheckState
 from hoga.app.config import Config
 from hoga.archive.form.objects import TRIAL, Bucket, Place, bucket_of, is_object
 from hoga.core.errors import HogaError
+from hoga.runtime.patience import within
 
 __all__ = ["examine_buckets"]
 
@@ -57,7 +58,7 @@ async def _examine(place: Path, where: Place) -> Check:
 
     threading.Thread(target=work, name="bucket-trial", daemon=True).start()
     try:
-        return await asyncio.wait_for(done, _ALL_S)
+        return await within(done, _ALL_S)
     except TimeoutError:
         return _failed(place, f"it did not answer within {_ALL_S:g} s", None)
 

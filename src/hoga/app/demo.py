@@ -32,6 +32,7 @@ from hoga.core.errors import ConfigError, ConfigMistake, HogaError
 from hoga.core.streams import SIMULATED
 from hoga.quality.incidents import describe
 from hoga.runtime.log_pipe import LogAddress
+from hoga.runtime.patience import within
 from hoga.runtime.shutdown import ShutdownManager
 from hoga.venues.endpoints import CLASSIC_VENUE, VENUE_DEFAULTS
 from hoga.venues.registry import VENUES
@@ -169,7 +170,7 @@ class Demo:
     async def _urls(self, simulator: asyncio.subprocess.Process) -> dict[str, dict[str, str]]:
         assert simulator.stdout is not None and simulator.stderr is not None, "both are pipes"
         try:
-            line = await asyncio.wait_for(simulator.stdout.readline(), _START_S)
+            line = await within(simulator.stdout.readline(), _START_S)
             venues: dict[str, dict[str, str]] = msgspec.json.decode(line)["venues"]
             urls = {name: venues[name] for name in self._options.symbols}
         except (TimeoutError, msgspec.DecodeError, KeyError) as fault:
@@ -270,7 +271,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         process.terminate()
         try:
-            await asyncio.wait_for(process.communicate(), 3.0)
+            await within(process.communicate(), 3.0)
         except TimeoutError:
             process.kill()
             await process.communicate()

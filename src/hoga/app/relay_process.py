@@ -21,6 +21,7 @@ from hoga.dashboard.snapshot import RelayRow
 from hoga.relay.config import RelayConfig
 from hoga.relay.status import CannotBegin, RelayStatus, decode_said
 from hoga.runtime.logs import get_log
+from hoga.runtime.patience import within
 from hoga.runtime.tasks import supervise
 
 __all__ = ["RelayProcess"]
@@ -115,7 +116,7 @@ class RelayProcess:
         patience = _BEGIN_S
         try:
             why = None
-            while line := await asyncio.wait_for(reader.readline(), patience):
+            while line := await within(reader.readline(), patience):
                 said, patience = decode_said(line), _QUIET_S
                 if isinstance(said, CannotBegin):
                     why = said.why

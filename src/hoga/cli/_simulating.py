@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hoga.cli._recorded import mistake
 from hoga.core.errors import ConfigError
+from hoga.runtime.patience import within
 
 if TYPE_CHECKING:
     from hoga.simulator import Simulator
@@ -57,7 +58,7 @@ async def serve(simulator: Simulator, announce: Callable[[], None], *, seconds: 
         if simulator.playing is not None:
             simulator.playing.add_done_callback(lambda task: task.cancelled() or task.exception() is None or asked.cancel())
         with contextlib.suppress(TimeoutError, asyncio.CancelledError):
-            await asyncio.wait_for(asked, seconds)
+            await within(asked, seconds)
         if simulator.playing is not None and simulator.playing.done() and not simulator.playing.cancelled():
             fault = simulator.playing.exception()
     if fault is not None:

@@ -34,6 +34,7 @@ from hoga.dashboard.server import MESSAGE_MAX, build
 from hoga.runtime import loop
 from hoga.runtime.log_pipe import join_logs
 from hoga.runtime.logs import get_log
+from hoga.runtime.patience import within
 
 __all__ = ["PortTaken", "serve", "serve_as_child", "url_of"]
 
@@ -145,7 +146,7 @@ async def _serve_until(
         done, _ = await asyncio.wait([*work, waiting], return_when=asyncio.FIRST_COMPLETED)
         ending.set()
         with contextlib.suppress(TimeoutError, PortTaken):
-            await asyncio.wait_for(asyncio.shield(work[2]), 2.0)
+            await within(asyncio.shield(work[2]), 2.0)
         for task in done:
             if task is not waiting:
                 task.result()
@@ -211,7 +212,7 @@ async def _sweep(limit: ConnectionLimit, ending: asyncio.Event) -> None:
             _log.warning("the dashboard is crowded", connections=len(limit), limit=limit.limit, turned_away=limit.turned_away - told)
             told_at, told = now, limit.turned_away
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(ending.wait(), min(_SWEEP_S, limit.progress_s / 4))
+            await within(ending.wait(), min(_SWEEP_S, limit.progress_s / 4))
 
 
 async def _listen(config: DashboardConfig, model: PageModel, options: _Options) -> socket.socket | None:
@@ -228,7 +229,7 @@ async def _listen(config: DashboardConfig, model: PageModel, options: _Options) 
             model.url = url_of(config.host, config.port)
             model.tell_status_now()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(options.ending.wait(), _RETRY_S)
+            await within(options.ending.wait(), _RETRY_S)
     return None
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from hoga.runtime.local_socket import address_of
+from hoga.runtime.patience import within
 
 __all__ = ["ask_trader"]
 
@@ -20,7 +21,7 @@ _LINE_MAX = 1 << 20
 async def ask_trader(path: Path, asked: dict[str, str]) -> dict[str, Any]:
     """The trader's answer; `{"ok": False, "why": …}` where it cannot be asked. Never raises for what a trader does."""
     try:
-        return await asyncio.wait_for(_ask(path, asked), _PATIENCE_S)
+        return await within(_ask(path, asked), _PATIENCE_S)
     except (OSError, TimeoutError) as fault:
         return {"ok": False, "why": f"the trader cannot be asked: {type(fault).__name__}"}
     except (msgspec.DecodeError, ValueError):

@@ -44,6 +44,7 @@ from hoga.net.rest import RestClient
 from hoga.net.retry import bounded
 from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.logs import get_log
+from hoga.runtime.patience import within
 from hoga.venues.private import Nonce, PrivateSpec, Refusal, Trouble
 
 __all__ = ["PrivateConnection"]
@@ -218,7 +219,7 @@ class PrivateConnection:
 
     async def _sleep(self, seconds: float | None) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), seconds)
+            await within(self._wake.wait(), seconds)
 
     def _begin(self) -> None:
         """Another login, beside a life where there is one."""

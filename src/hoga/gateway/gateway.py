@@ -42,6 +42,7 @@ from hoga.net.line import Answered, Lost, OrderLine
 from hoga.net.rest import RestClient
 from hoga.net.venue_clock import TimeKeeper
 from hoga.runtime.logs import get_log
+from hoga.runtime.patience import within
 from hoga.runtime.tasks import every
 from hoga.trading.ports import Cancel, Deliver, Query, Read, ReadKind
 from hoga.venues.orders import RuleBook, Target, Told
@@ -170,7 +171,7 @@ class Gateway:
         """Let answers come for a moment, then close everything. Orders stay as they are, and a dead man's countdown runs on."""
         self._stopping = True
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._landed.wait(), self._config.answer_s)
+            await within(self._landed.wait(), self._config.answer_s)
         for timer in self._timers:  # the line's own task tells what is still on it as lost
             timer.cancel()
         await asyncio.gather(*self._timers, return_exceptions=True)

@@ -29,6 +29,7 @@ from hoga.net.retry import retry_after_s
 from hoga.net.venue_clock import VenueClock
 from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.logs import get_log
+from hoga.runtime.patience import within
 from hoga.venues.request import Request, Signed, Signer
 
 __all__ = ["HttpLine", "HttpLineConfig"]
@@ -273,4 +274,4 @@ class HttpLine:
                 wire.end("no answer" if wire.token else "idle")
                 return
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(wire.gone.wait(), min(1.0, max(0.05, left_s)))
+                await within(wire.gone.wait(), min(1.0, max(0.05, left_s)))

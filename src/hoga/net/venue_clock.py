@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from hoga.core.errors import VenueError
 from hoga.core.times import MS_NS, SECOND_NS
 from hoga.runtime.clock import Clock
+from hoga.runtime.patience import within
 from hoga.venues.request import Priority, Request
 
 if TYPE_CHECKING:
@@ -162,4 +163,4 @@ class TimeKeeper:
                 await self.measure()
             known = False
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._doubted.wait(), self._every_s)
+                await within(self._doubted.wait(), self._every_s)

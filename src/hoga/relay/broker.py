@@ -23,6 +23,7 @@ from hoga.relay.subjects import StreamShape, url_fault
 from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.libraries import MissingLibrary
 from hoga.runtime.logs import get_log
+from hoga.runtime.patience import end_if_cancelled, within
 
 __all__ = ["ENVIRONMENT", "Address", "Broker", "BrokerFault", "BrokerRefused", "Pull", "Received", "address_of"]
 
@@ -122,9 +123,9 @@ class Broker:
         client, self._client = self._client, None
         if client is not None:
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(client.flush(), 1.0)
+                await within(client.flush(), 1.0)
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(client.close(), 1.0)
+                await within(client.close(), 1.0)
 
     async def on_connected(self, act: Callable[[], Awaitable[None]]) -> None:
         """Do it now, and whenever there is another connection: make streams, subscribe. Raises what it raises, now."""
@@ -145,6 +146,7 @@ class Broker:
                 )
             try:
                 await self._connect()
+                end_if_cancelled()
                 for act in self._again:
                     await act()
             except (HogaError, OSError) as fault:
@@ -194,7 +196,7 @@ class Broker:
         BrokerFault."""
         async with self._asked(f"message to {shape.name}"):
             sent = self._context.publish_async(subject, payload, wait_stall=_STALL_S, stream=shape.name, headers=headers)
-            found: asyncio.Future[Any] = await asyncio.wait_for(sent, _STALL_S + 1)
+            found: asyncio.Future[Any] = await within(sent, _STALL_S + 1)
             return found
 
     async def settle(self, waiting: Sequence[asyncio.Future[Any]]) -> None:
@@ -227,7 +229,7 @@ class Broker:
         if client is None or not self.connected or client.pending_data_size + len(payload) > _OUT_BYTES:
             return False
         try:
-            await asyncio.wait_for(client.publish(subject, payload, headers=headers), _STALL_S)
+            await within(client.publish(subject, payload, headers=headers), _STALL_S)
         except (TimeoutError, OSError, _library().errors.Error):
             return False
         return True
@@ -372,7 +374,7 @@ class Broker:
             **self._who(),
         }
         try:
-            await asyncio.wait_for(client.connect(**options), 3 * _CONNECT_S)
+            await within(client.connect(**options), 3 * _CONNECT_S)
         except asyncio.CancelledError:  # whoever is ended while it connects leaves no socket behind
             with contextlib.suppress(Exception):
                 await client.close()
@@ -405,7 +407,7 @@ class Broker:
         client, self._client = self._client, None
         if client is not None:
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(client.close(), 1.0)
+                await within(client.close(), 1.0)
 
     @contextlib.asynccontextmanager
     async def _asked(self, what: str) -> Any:
@@ -422,6 +424,8 @@ class Broker:
             raise BrokerFault(f"{what}: NATS refused: {fault.description or _said(fault)}") from fault
         except (errors.Error, TimeoutError, OSError) as fault:
             raise BrokerFault(f"{what}: {_said(fault) or 'no answer from NATS'}") from fault
+        finally:
+            end_if_cancelled()
 
 
 class Pull:

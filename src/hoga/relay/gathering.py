@@ -54,6 +54,7 @@ from hoga.relay.subjects import (
 from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.durable import make_folder, write_file
 from hoga.runtime.logs import get_log
+from hoga.runtime.patience import within
 from hoga.runtime.pool import WorkerPool
 from hoga.runtime.tasks import every, supervise
 
@@ -438,7 +439,7 @@ class Gather:
                     why = answer.why if isinstance(answer, FileAnswer) else "no answer"
                     _log.info("a file was asked for and not sent", collector=name, file=file, why=why)
                     return False
-                await asyncio.wait_for(event.wait(), _ARRIVE_S)
+                await within(event.wait(), _ARRIVE_S)
             except TimeoutError:
                 self._next_stray = 0.0  # is the consumer where the stream is?
                 return False

@@ -19,6 +19,7 @@ from hoga.relay.status import CannotBegin, RelayStatus, encode_said
 from hoga.runtime import loop
 from hoga.runtime.log_pipe import join_logs
 from hoga.runtime.logs import get_log
+from hoga.runtime.patience import within
 from hoga.runtime.tasks import every
 
 __all__ = ["REFUSED", "serve", "serve_as_child"]
@@ -62,7 +63,7 @@ async def serve(
                 work.cancel()
             await asyncio.gather(*works, return_exceptions=True)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(relay.close(), _END_S)
+                await within(relay.close(), _END_S)
         return ending.by
 
 

@@ -16,6 +16,8 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from hoga.runtime.patience import within
+
 __all__ = [
     "STEP_NS",
     "ClockReading",
@@ -180,7 +182,7 @@ async def _ask_chrony() -> ClockReading | None:
     except OSError:
         return None
     try:
-        output, _ = await asyncio.wait_for(process.communicate(), _CHRONY_TIMEOUT_S)
+        output, _ = await within(process.communicate(), _CHRONY_TIMEOUT_S)
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):
             process.kill()

@@ -11,6 +11,7 @@ from typing import Any
 
 from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.logs import Log
+from hoga.runtime.patience import end_if_cancelled
 
 __all__ = ["every", "supervise"]
 
@@ -37,6 +38,7 @@ async def every(
             doing = work()
             if inspect.isawaitable(doing):
                 await doing
+                end_if_cancelled()
         except Exception as fault:  # noqa: BLE001  # the supervised place of all timers: logged, done again
             log.failure(what, fault, timer=getattr(work, "__name__", "?"), **fields)
 
@@ -63,4 +65,5 @@ async def supervise(
         except Exception as fault:  # noqa: BLE001  # the supervised place of all such tasks: told, begun anew
             log.failure(what, fault, **fields)
         abandon()
+        end_if_cancelled()
         await clock.sleep(pause_s)

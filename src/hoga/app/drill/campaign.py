@@ -30,6 +30,7 @@ from hoga.audit.folder import JOURNAL_FOLDER
 from hoga.audit.reading import Walk
 from hoga.core.trading import PositionSide
 from hoga.flatten.plan import Scope
+from hoga.runtime.patience import within
 from hoga.simulator import Simulator, SimulatorConfig
 from hoga.simulator.arenas import Arena
 from hoga.simulator.faults import Fault
@@ -141,7 +142,7 @@ async def _ends_within(process: Any, seconds: float) -> bool:
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     loop.add_reader(process.sentinel, ended.set)
     try:
-        await asyncio.wait_for(ended.wait(), seconds)
+        await within(ended.wait(), seconds)
     except TimeoutError:
         return False
     finally:

@@ -31,6 +31,7 @@ from hoga.core.secret import Secret
 from hoga.flatten.watching import Duty, Heartbeat, Patience, Watch
 from hoga.runtime.locks import owner_of_lock
 from hoga.runtime.logs import get_log
+from hoga.runtime.patience import within
 
 if TYPE_CHECKING:
     from hoga.app.config import VenueConfig
@@ -167,7 +168,7 @@ class _Sentinel:
         loop.add_reader(pipe, lambda: self._read(pipe, loop))
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), _EVERY_S)
+                await within(self._woken.wait(), _EVERY_S)
             self._woken.clear()
             self._pass_time()
             self._look()

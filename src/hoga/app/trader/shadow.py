@@ -29,6 +29,7 @@ from hoga.gateway.caller import Caller
 from hoga.net.budgets import TRADER
 from hoga.runtime.clock import SYSTEM
 from hoga.runtime.logs import get_log
+from hoga.runtime.patience import within
 from hoga.runtime.tasks import every
 from hoga.trading.ports import Deliver, Write
 from hoga.trading.shadowing import Shadow
@@ -115,7 +116,7 @@ class ShadowMode(PaperMode):
         await asyncio.gather(*self._reading, return_exceptions=True)
         for reader in self._readers:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(reader.read(), _CALL_S)
+                await within(reader.read(), _CALL_S)
             await reader.release()
         if self._shadow is None:
             return {}

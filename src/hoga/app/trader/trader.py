@@ -36,6 +36,7 @@ from hoga.hub.subscriptions import SubscriptionSpec
 from hoga.net.rest import RestClient
 from hoga.runtime.clock import SYSTEM, Clock, Timer
 from hoga.runtime.logs import get_log
+from hoga.runtime.patience import within
 from hoga.trading.bus import EventBus, EventClass
 from hoga.trading.engine import Engine
 from hoga.trading.inputs import EVENT, fields_of, is_sign_of_life
@@ -235,7 +236,7 @@ class Trader:
             return None
         self.command(CommandKind.STOP, who="signal")
         with contextlib.suppress(TimeoutError):
-            return await asyncio.wait_for(asyncio.shield(self.ended), patience_s)
+            return await within(asyncio.shield(self.ended), patience_s)
         return None
 
     @property

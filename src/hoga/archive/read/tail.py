@@ -7,7 +7,9 @@ a journal is removed only when its segments are in place. `Seam` tells a record 
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from io import BufferedReader
 from pathlib import Path
@@ -125,10 +127,39 @@ class JournalTail:
         self._streams = set(streams)
         self._spec = spec
         self._open: dict[str, _Open] = {}
+        self._reading = threading.Lock()
+        self._is_over = False
 
     def poll(self) -> list[PastRecord]:
         """In order of receipt as far as journals follow one another. Gaps that were written down go to `gaps`."""
-        self.look()
+        with self._at_work():
+            return self._poll()
+
+    def look(self) -> None:
+        """Open what is new in the folder."""
+        with self._at_work():
+            self._look()
+
+    def close(self) -> None:
+        """Let go of the files; where another thread reads them at this moment, it does so when it has."""
+        self._is_over = True
+        if self._reading.acquire(blocking=False):
+            for each in self._open.values():
+                each.file.close()
+            self._open.clear()
+            self._reading.release()
+
+    @contextlib.contextmanager
+    def _at_work(self) -> Iterator[None]:
+        try:
+            with self._reading:
+                yield
+        finally:
+            if self._is_over:
+                self.close()
+
+    def _poll(self) -> list[PastRecord]:
+        self._look()
         found: list[PastRecord] = []
         for each in sorted(self._open.values(), key=lambda each: (each.name.day, each.name.minute, each.name.session, each.name.number)):
             for chunk in each.more():
@@ -146,14 +177,7 @@ class JournalTail:
         """Whether one of the journals that are there now has any of the streams, as far as was read."""
         return any(each.wanted for each in self._open.values())
 
-    def close(self) -> None:
-        """Let go of the files."""
-        for each in self._open.values():
-            each.file.close()
-        self._open.clear()
-
-    def look(self) -> None:
-        """Open what is new in the folder."""
+    def _look(self) -> None:
         for path in sorted(self._folder.glob("*.journal")):
             name = parse_journal_name(path.name)
             if name is None or path.name in self._open:

@@ -213,7 +213,8 @@ class Performance:
         if self._flat_out:
             player.restore(item.streams)
             try:
-                await asyncio.wait_for(player.wanted.wait(), _BACK_AGAIN_S)
+                async with asyncio.timeout(_BACK_AGAIN_S):
+                    await player.wanted.wait()
             except TimeoutError:
                 return
             return
