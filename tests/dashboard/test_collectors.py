@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+import pytest
+
 from hoga.archive.form.layout import COLLECTORS_DIR
 from hoga.core.times import SECOND_NS
 from hoga.dashboard.collectors import look, rows
 from hoga.dashboard.judge import Verdict
 from hoga.dashboard.prometheus import Facts, render
+from hoga.dashboard.summary import model_of, summary_of
 from hoga.relay.gathered import CollectorState, GatherState, write_state
+from tests.dashboard.stage import Stage, make_relay
 
 _NOW = 1_795_180_500 * SECOND_NS
 
@@ -49,6 +54,27 @@ def test_what_gather_tells_is_shown_by_collector(tmp_path: Path) -> None:
         ("tokyo", "recording", 100, 60, 2),
     ]
     assert [row["seen"] for row in found] == [None, (_NOW - 400 * SECOND_NS) // 1_000_000, (_NOW - SECOND_NS) // 1_000_000]
+
+
+def test_a_terminal_is_told_of_them_wherever_it_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The recorder's own word for its folder is from where it was started."""
+    _tell(tmp_path)
+    monkeypatch.setattr("hoga.dashboard.page_model.time_ns", lambda: _NOW + SECOND_NS)
+    stage = Stage(tmp_path / "page")
+    stage.folder.mkdir()
+    stage.meta = msgspec.structs.replace(stage.meta, data_dir="where/it/began")
+    stage.scene = lambda snapshot: msgspec.structs.replace(snapshot, relay=make_relay(trouble="NATS is not there: nobody", away_s=12.0))
+    stage.open()
+    stage.publish()
+    model = model_of(stage.page, str(tmp_path))
+    try:
+        model.look()
+        facts = summary_of(model).facts
+        assert "collectors: osaka not heard yet, seoul degraded (6.67 min ago), tokyo recording (1 s ago)" in facts
+        assert any(fact.startswith("relay tokyo: NATS away for 12 s; 0 wait ") for fact in facts), "why is among the reasons"
+    finally:
+        model.close()
+        stage.close()
 
 
 def test_where_no_gather_is_at_work_there_is_nothing_to_show(tmp_path: Path) -> None:

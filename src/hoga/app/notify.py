@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.core.secret import Secret
 from hoga.hub.alerts import Alert
+from hoga.runtime.libraries import install_line
 from hoga.runtime.logs import get_log
 
 __all__ = ["Channel", "Notifier", "channel_of"]
@@ -140,7 +141,7 @@ def channel_of(urls: Secret) -> Channel | None:
     try:
         import apprise
     except ImportError:
-        raise _mistake("no module apprise", "pip install 'hoga[notify]'") from None
+        raise _mistake("no module apprise", install_line("notify")) from None
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # it writes addresses down
     made: Any = apprise.Apprise()
     for number, text in enumerate(texts, 1):

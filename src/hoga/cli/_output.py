@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -17,7 +19,19 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
-__all__ = ["Progress", "error_line", "forget_stdout", "json_text", "note", "print_json", "print_table", "print_text", "share_text", "words"]
+__all__ = [
+    "Progress",
+    "error_line",
+    "forget_stdout",
+    "json_text",
+    "note",
+    "print_json",
+    "print_table",
+    "print_text",
+    "print_wrapped",
+    "share_text",
+    "words",
+]
 
 _PLAIN_EVERY_S = 5.0
 
@@ -84,16 +98,51 @@ def error_line(text: str) -> None:
     note(f"hoga: {printable(text)}")
 
 
-def print_table(headings: list[str], rows: list[list[str]], *, right: frozenset[int] = frozenset(), most: int | None = None) -> None:
+def print_table(
+    headings: list[str],
+    rows: list[list[str]],
+    *,
+    right: frozenset[int] = frozenset(),
+    most: int | None = None,
+    spare: tuple[int, ...] = (),
+) -> None:
     """A table on stdout; the columns in `right` are aligned right. Plain text, so that it can be cut and pasted.
 
-    `most`: no column is padded to more; longer cells are written in full.
+    `most`: no column is padded to more; longer cells are written in full. `spare`: columns that a terminal which is too narrow is not
+    shown, the first of them first; a remark says which.
     """
+    left_out = _too_many([max(map(len, column)) for column in zip(headings, *rows, strict=True)], spare)
+    if left_out:
+        kept = [at for at in range(len(headings)) if at not in left_out]
+        note(f"not shown in {_columns()} columns: {', '.join(headings[at] for at in sorted(left_out))}; a wider terminal or --json has all")
+        headings, rows = [headings[at] for at in kept], [[row[at] for at in kept] for row in rows]
+        right = frozenset(place for place, at in enumerate(kept) if at in right)
     widths = [max(len(cell) for cell in column) for column in zip(headings, *rows, strict=True)]
     widths = [width if most is None else min(width, most) for width in widths]
     for row in [headings, *rows]:
         cells = [cell.rjust(width) if at in right else cell.ljust(width) for at, (cell, width) in enumerate(zip(row, widths, strict=True))]
         print_text("  ".join(cells).rstrip())
+
+
+def print_wrapped(text: str, *, hang: int) -> None:
+    """As `print_text`; on a terminal broken between words, what follows the first line `hang` places in."""
+    if sys.stdout.isatty():
+        text = "\n".join(textwrap.wrap(text, _columns(), subsequent_indent=" " * hang, break_long_words=False, break_on_hyphens=False))
+    print_text(text)
+
+
+def _too_many(widths: list[int], spare: tuple[int, ...]) -> set[int]:
+    """The columns of `spare` for which the terminal has no room; none where there is no terminal."""
+    left_out: set[int] = set()
+    for at in spare if sys.stdout.isatty() else ():
+        if sum(width + 2 for place, width in enumerate(widths) if place not in left_out) - 2 <= _columns():
+            break
+        left_out.add(at)
+    return left_out
+
+
+def _columns() -> int:
+    return max(20, shutil.get_terminal_size().columns)
 
 
 class Progress:

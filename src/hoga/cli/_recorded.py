@@ -86,6 +86,8 @@ def pick(target: str, data: Path) -> Picked:
     if not colon:
         raise mistake("PATH", target, "a file or folder that exists, or VENUE:SYMBOL", nearest=_venue_of_symbol(target, data, venues))
     folder = data / venue
+    if not venues and look(data) is None:
+        raise mistake("--data", str(data), "a data folder that exists")
     if venue not in venues:
         raise mistake("VENUE", venue, f"a venue recorded in {data}", nearest=nearest(venue, venues))
     found = discover([folder])

@@ -224,6 +224,7 @@ def ls(
             for row in rows
         ],
         right=frozenset(range(4, 12)),
+        spare=(5, 7, 10, 9, 6),
     )
     _tell_collectors(path, rows)
     _tell_incidents(incidents)
@@ -257,6 +258,7 @@ def _tell_collectors(path: Path, rows: list[CatalogRow]) -> None:
             for each in found
         ],
         right=frozenset(range(1, 7)),
+        spare=(6, 3),
     )
 
 

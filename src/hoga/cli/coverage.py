@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hoga.cli._output import error_line, note, print_json, print_text, share_text
+from hoga.cli._output import error_line, note, print_json, print_text, print_wrapped, share_text
 from hoga.cli._recorded import mistake, nearest, require_present
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _print(facts: Facts) -> None:
                 continue
             reasons = ", ".join(f"{reason} {share_text(share, up=True)}" for reason, share in (row.reasons or {}).items())
             shares = f"proven {share_text(row.proven)}  unprovable {share_text(row.unprovable)}  missing {share_text(row.missing, up=True)}"
-            print_text(f"  {row.day}  {shares}{f'  ({reasons})' if reasons else ''}")
+            print_wrapped(f"  {row.day}  {shares}{f'  ({reasons})' if reasons else ''}", hang=14)
             for one in row.collectors or ():
                 received = "?" if one.received is None else f"{one.received:,}"
                 won = "?" if one.won is None else f"{one.won:,}"

@@ -150,7 +150,7 @@ class PageModel:
         self.hardware = await asyncio.to_thread(
             self._monitor.look,
             collector=self._pid or None,
-            folder=snapshot.meta.data_dir if snapshot else None,
+            folder=self.data_folder,
             reserve_bytes=snapshot.meta.disk_reserve_bytes if snapshot else 0,
             own_bytes=sum(venue.archive_bytes for venue in snapshot.venues) if snapshot else None,
         )
@@ -414,12 +414,18 @@ class PageModel:
             "process": snapshot.process,
             "hub": snapshot.hub,
             "hardware": self.hardware,
-            "collectors": collectors.rows(self._gathered()),
+            "collectors": collectors.rows(self.gathered()),
             "viewers": len(self.fanout.viewers),
         }
 
-    def _gathered(self) -> collectors.Gathered | None:
-        folder = self.snapshot.meta.data_dir if self.snapshot is not None else None
+    @property
+    def data_folder(self) -> str | None:
+        """Where it is recorded, from this process: the recorder's own word may begin in another folder than ours. None: nobody records."""
+        return None if self.snapshot is None else self.config.folder or self.snapshot.meta.data_dir
+
+    def gathered(self) -> collectors.Gathered | None:
+        """What `hoga gather` tells that is at work in the run's data folder; None where none is."""
+        folder = self.data_folder
         return None if not folder else collectors.look(Path(folder), time_ns())
 
     def _extra(self, choice: str, *, whole: bool, slow: bool) -> bytes:
@@ -453,7 +459,7 @@ class PageModel:
             viewers=len(self.fanout.viewers),
             trader=None if self.trader is None else self.trader.state,
             trader_age_s=0.0 if self.trader is None else self.trader.age_s,
-            gathered=self._gathered(),
+            gathered=self.gathered(),
         )
 
     def healthz(self) -> tuple[int, dict[str, Any]]:

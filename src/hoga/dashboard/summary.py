@@ -9,10 +9,12 @@ from typing import Any
 import msgspec
 
 from hoga.core.times import MS_NS, iso_of
+from hoga.dashboard.collectors import Gathered
+from hoga.dashboard.collectors import rows as collector_rows
 from hoga.dashboard.config import DashboardConfig
 from hoga.dashboard.fanout import Fanout
 from hoga.dashboard.hardware import HardwareMonitor
-from hoga.dashboard.judge import sentence
+from hoga.dashboard.judge import relay_finding, sentence
 from hoga.dashboard.page_model import PageModel
 from hoga.dashboard.snapshot import Hardware, Snapshot, StreamFlag
 from hoga.dashboard.trader import SEAT
@@ -122,7 +124,7 @@ def look_at_machine(monitor: HardwareMonitor, model: PageModel) -> Hardware | No
     if snapshot is None:
         return None
     own_bytes = sum(venue.archive_bytes for venue in snapshot.venues)
-    return monitor.look(collector=None, folder=snapshot.meta.data_dir, reserve_bytes=snapshot.meta.disk_reserve_bytes, own_bytes=own_bytes)
+    return monitor.look(collector=None, folder=model.data_folder, reserve_bytes=snapshot.meta.disk_reserve_bytes, own_bytes=own_bytes)
 
 
 def summary_of(model: PageModel) -> Summary:
@@ -195,6 +197,7 @@ def _facts(told: Summary, snapshot: Snapshot, model: PageModel) -> list[str]:
         *(f"incident {each}" for each in told.happened),
         *_machine_facts(model.hardware),
         *_relay_facts(snapshot),
+        *_collector_facts(model.gathered()),
         *_trader_facts(told.trader),
     ]
 
@@ -239,10 +242,26 @@ def _relay_facts(snapshot: Snapshot) -> list[str]:
     if relay is None:
         return []
     state = "everything sealed is sent" if not relay.waiting else f"{relay.waiting} wait, {relay.behind_s:,.0f} s behind"
-    if relay.trouble is not None:
-        state = f"{relay.trouble}; {relay.waiting} wait"
+    if relay.trouble is not None:  # why it is away is among the reasons, once it has been for long enough
+        why = f"NATS away for {relay.away_s:,.0f} s" if relay_finding(relay) is not None else relay.trouble
+        state = f"{why}; {relay.waiting} wait"
     lost = f"   {relay.live_lost:,} live messages lost" if relay.live_lost else ""
     return [f"relay {relay.collector}: {state}   {relay.files:,} files, {relay.sent_bytes / 1e6:,.1f} MB{lost}"]
+
+
+def _collector_facts(gathered: Gathered | None) -> list[str]:
+    """Whose days are united in this folder: `collectors: osaka not heard yet, seoul recording (12 s ago)`."""
+    told = (
+        [
+            f"{row['name']} {row['state']} ({span_text(max(0, gathered.now_ns - each.last_ns))} ago)"
+            if each.last_ns
+            else f"{each.name} not heard yet"
+            for each, row in zip(gathered.collectors, collector_rows(gathered) or [], strict=True)
+        ]
+        if gathered is not None and gathered.collectors
+        else []
+    )
+    return [f"collectors: {', '.join(told)}"] if told else []
 
 
 def _going_on(row: dict[str, Any], snapshot: Snapshot) -> str:

@@ -8,8 +8,9 @@ from typing import ClassVar
 from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
 from textual.events import Resize
-from textual.widgets import DataTable, Footer, Log, Static
+from textual.widgets import DataTable, Footer, RichLog, Static
 
 from hoga.dashboard.hardware import HardwareMonitor
 from hoga.dashboard.judge import RunHealth
@@ -48,9 +49,10 @@ class Top(App[None]):
     TITLE = "hoga top"
     ENABLE_COMMAND_PALETTE = False
     CSS = (
-        "#verdict { height: auto; padding: 0 1; } #facts { height: auto; max-height: 50%; padding: 0 1; color: $text-muted; } "
+        "#verdict { height: auto; padding: 0 1; } #about { height: auto; max-height: 50%; scrollbar-size-vertical: 1; } "
+        "#facts { height: auto; padding: 0 1; color: $text-muted; } "
         "#help { display: none; height: auto; padding: 0 1; } DataTable { height: 1fr; min-height: 4; } "
-        "Log { height: 7; border-top: solid $primary; }"
+        "RichLog { height: 7; border-top: solid $primary; }"
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit", "Quit"),
@@ -77,10 +79,11 @@ class Top(App[None]):
     def compose(self) -> ComposeResult:
         """The parts, from top to bottom."""
         yield Static(id="verdict")
-        yield Static(id="facts")
+        with VerticalScroll(id="about"):  # where there is no room for all facts, a bar says so
+            yield Static(id="facts")
         yield Static(_HELP, id="help")
         yield DataTable[Text](cursor_type="row", zebra_stripes=True)
-        yield Log(highlight=False)
+        yield RichLog(wrap=True, min_width=1)
         yield Footer()
 
     def on_mount(self) -> None:
@@ -92,7 +95,8 @@ class Top(App[None]):
 
     def on_resize(self, event: Resize) -> None:
         """The same facts in whatever room there is."""
-        self.query_one(Log).styles.height = 7 if event.size.height >= _TALL_FROM else 3
+        self.query_one(RichLog).styles.height = 7 if event.size.height >= _TALL_FROM else 3
+        self._logs_turn = -1  # its lines are broken anew
         if (event.size.width >= _WIDE_FROM) is not self._wide:
             self._wide = not self._wide
             self._head()
@@ -173,9 +177,10 @@ class Top(App[None]):
         snapshot = self._model.snapshot
         if snapshot is not None and snapshot.logs_turn != self._logs_turn:
             self._logs_turn = snapshot.logs_turn
-            log = self.query_one(Log)
+            log = self.query_one(RichLog)
             log.clear()
-            log.write_lines(snapshot.logs.lines)
+            for line in snapshot.logs.lines:
+                log.write(Text(line))
 
 
 def _order(row: StreamSummary, key: str) -> tuple[float, str]:

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -486,7 +488,7 @@ def _library() -> Any:
     except ModuleNotFoundError as fault:
         if fault.name != "nats":
             raise
-        raise MissingLibrary("nats-py", "pip install 'hoga[nats]'") from None
+        raise MissingLibrary("nats-py", "nats") from None
     return nats
 
 
@@ -498,7 +500,9 @@ def _said(fault: BaseException | None) -> str:
     """What an exception says, in one line without the library's name."""
     if fault is None:
         return ""
-    text = " ".join((str(fault) or type(fault).__name__).split())
+    number = fault.errno if isinstance(fault, OSError) else None
+    plain = str(fault) if number not in errno.errorcode else os.strerror(number or 0)
+    text = " ".join((plain or type(fault).__name__).split())
     return text.removeprefix("nats: ").strip("'")[:300]
 
 

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, Self
 from hoga.archive.form.packed import is_packed, packed_name, unpack
 from hoga.archive.form.store import Entry, Source, mount
 from hoga.core.errors import ArchiveError
+from hoga.runtime.libraries import install_line
 
 __all__ = ["PLACE", "TRIAL", "Bucket", "Place", "bucket_of", "is_object", "mount_objects", "say_where"]
 
@@ -101,7 +102,7 @@ class Bucket:
             import obstore
             from obstore.store import S3Store
         except ImportError as missing:
-            raise ArchiveError(name, "buckets need obstore", hint="pip install 'hoga[s3]'") from missing
+            raise ArchiveError(name, "buckets need obstore", hint=install_line("s3")) from missing
         self._library = obstore
         self.endpoint = endpoint = place.endpoint or os.environ.get(_ENDPOINT) or None
         region = place.region or os.environ.get(_REGION) or os.environ.get("AWS_REGION") or "us-east-1"

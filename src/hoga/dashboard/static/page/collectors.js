@@ -17,7 +17,7 @@ export async function mount(slot, store) {
     slot.hidden = !all?.length;
     rows.fill(all ?? [], ({ name, state, received, won, gaps, seen }) => [
       name, { text: known(`state-${state}`) ? t(`state-${state}`) : state, level: { recording: "good", degraded: "warn" }[state] ?? "bad" },
-      count(received), count(won), count(gaps), seen == null ? "–" : t("co-ago", { span: span(Math.max(0, Math.round((store.clock() - seen) / 1000))) }),
+      count(received), count(won), count(gaps), seen == null ? t("co-never") : t("co-ago", { span: span(Math.max(0, Math.round((store.clock() - seen) / 1000))) }),
     ]);
   });
 }

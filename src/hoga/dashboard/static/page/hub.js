@@ -18,7 +18,7 @@ export async function mount(slot, store) {
     const it = store.slow?.hub;
     slot.hidden = !it;
     const told = (it?.alerts ?? []).map(([kind, subject, ...alert]) => ({ kind, subject, name: known(`al-${kind}`) ? t(`al-${kind}`) : kind, text: alertText(...alert) }));
-    const named = new Set(store.reasons.map((reason) => reason.args?.connection));
+    const named = new Set(store.reasons.map((reason) => reason.args?.connection ?? reason.args?.collector));
     store.alerts = told.filter((each) => !SPOKEN.has(each.kind) && !named.has(each.subject)).map((each) => ({ level: "warn", text: `${each.name}, ${each.subject}: ${each.text}` }));
     if (!it) return;
     alerts.fill(told, (each) => [{ text: "✕", level: "bad" }, { text: `${each.name}: ${each.subject}`, level: "bad" }, each.text]);

@@ -21,7 +21,10 @@ const BARS = {
   gc: ({ process }) => process?.gc_pause_max_ms > 0 && one(process.gc_pause_max_ms, 50, 250),
 };
 function one(value, warn, bad) { return { part: decades(value), text: ms(value), level: from(value, warn, bad) }; }
-function timed([p50, p99, most], warn, bad) { return { part: decades(p99), text: t("p50-p99-most", { p50: ms(p50), p99: ms(p99), most: ms(most) }), level: from(p99, warn, bad) }; }
+function timed(values, warn, bad) {
+  const told = values.map(ms), alike = told.every((each) => each.endsWith(" ms")), [p50, p99, most] = told.map((each, at) => (alike && at < 2 ? each.slice(0, -3) : each)); // the unit once
+  return { part: decades(values[1]), text: t("p50-p99-most", { p50, p99, most }), level: from(values[1], warn, bad) };
+}
 
 const PAIRS = {
   net: ({ hardware }) => hardware && t("net-in-out", { in: bytes(hardware.net_in), out: bytes(hardware.net_out) }),

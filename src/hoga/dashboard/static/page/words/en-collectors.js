@@ -2,6 +2,6 @@
 export default {
   collectors: "Collectors",
   co: {
-    name: "Collector", state: "State", received: "Received", won: "Won", gaps: "Gaps", seen: "Last seen", ago: "{span} ago",
+    name: "Collector", state: "State", received: "Received", won: "Won", gaps: "Gaps", seen: "Last seen", ago: "{span} ago", never: "never",
   },
 };

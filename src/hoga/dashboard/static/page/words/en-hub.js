@@ -25,7 +25,7 @@ export default {
     conn: "connection {conn}", venue: "a connection to {venue}, or a subscription there,", none: "a connection",
   },
   hub: {
-    "": "Hub: components and their subscriptions", unused: "No component uses the hub: `hoga.connect()` does.", components: "{count} components, {subscriptions} subscriptions, {values} latest values kept",
+    "": "Hub: components and their subscriptions", unused: "No program uses the hub; hoga.connect() does.", components: "{count} components, {subscriptions} subscriptions, {values} latest values kept",
     delivered: "{count} events delivered", latency: "socket to callback {ms} ms (mean / p99)", dropped: "{count} dropped", raised: "{count} callbacks raised",
     stale: "{count} old frames", subs: "{count} subscriptions", requests: "{count} requests", errors: "{percent} errors",
   },

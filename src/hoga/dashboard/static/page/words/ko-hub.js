@@ -20,7 +20,7 @@ export default {
     conn: "{conn} 연결이", venue: "{venue} 연결 또는 구독이", none: "연결이",
   },
   hub: {
-    "": "허브: 구성 요소와 구독", unused: "허브를 쓰는 구성 요소가 없습니다. `hoga.connect()`로 씁니다.", components: "구성 요소 {count}개, 구독 {subscriptions}개, 보관된 최신 값 {values}개", delivered: "이벤트 {count}개 전달",
+    "": "허브: 구성 요소와 구독", unused: "허브를 쓰는 프로그램이 없습니다. hoga.connect()로 씁니다.", components: "구성 요소 {count}개, 구독 {subscriptions}개, 보관된 최신 값 {values}개", delivered: "이벤트 {count}개 전달",
     latency: "수신→콜백 {ms} ms (평균 / p99)", dropped: "{count}개 버림", raised: "콜백 예외 {count}건", stale: "이전 프레임 {count}개", subs: "구독 {count}개", requests: "요청 {count}건",
     errors: "오류 {percent}",
   },
