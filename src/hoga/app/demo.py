@@ -31,13 +31,14 @@ from hoga.archive.prove.verify import verify
 from hoga.core.errors import ConfigError, ConfigMistake, HogaError
 from hoga.core.streams import SIMULATED
 from hoga.quality.incidents import describe
+from hoga.runtime.checkout import called
 from hoga.runtime.log_pipe import LogAddress
 from hoga.runtime.patience import within
 from hoga.runtime.shutdown import ShutdownManager
 from hoga.venues.endpoints import CLASSIC_VENUE, VENUE_DEFAULTS
 from hoga.venues.registry import VENUES
 
-__all__ = ["MARKER", "Demo", "DemoOptions", "DemoResult", "called", "prepare_folder", "symbols_of"]
+__all__ = ["MARKER", "Demo", "DemoOptions", "DemoResult", "prepare_folder", "symbols_of"]
 
 MARKER = "SIMULATED.txt"
 _MARKER_TEXT = "Everything in this folder was recorded from hoga's exchange simulator by `hoga demo`. It is not market data.\n"
@@ -48,11 +49,6 @@ _START_S = 20.0
 _PORT_TRIES = 50
 _DASHBOARD_PORT = 8000
 _PR_SET_PDEATHSIG = 1
-
-
-def called() -> str:
-    """How the command is called from this folder: `./hoga` in a checkout, else `hoga`."""
-    return "./hoga" if Path("hoga").is_file() else "hoga"
 
 
 def symbols_of(venues: tuple[str, ...], symbols: tuple[str, ...]) -> dict[str, tuple[str, ...]]:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from hoga.core.errors import ConfigError, ConfigMistake
 from hoga.core.secret import Secret
 from hoga.hub.alerts import Alert
-from hoga.runtime.libraries import install_line
+from hoga.runtime.checkout import install_line
 from hoga.runtime.logs import get_log
 
 __all__ = ["Channel", "Notifier", "channel_of"]

@@ -138,4 +138,6 @@ def _verdict(end: BacktestEnd) -> None:
         note(f"too little came before its end: no bars are handed out without {', '.join(end.waits)}")
     if end.incident:
         note(f"incident {end.incident}: the journal says what led to it")
-    note(f"next: hoga audit timeline {end.journal}")
+    from hoga.runtime.checkout import called
+
+    note(f"next: {called()} audit timeline {end.journal}")

@@ -49,6 +49,7 @@ def init(
     Example: hoga config init
     """
     from hoga.app.config.render import default_file
+    from hoga.runtime.checkout import called
 
     if file.exists() and not force:
         plain = "exists already and was left as it is; --force replaces it, another name writes another one"
@@ -62,7 +63,7 @@ def init(
     if as_json:
         print_json({"ok": True, "file": str(file)})
     else:
-        note(f"wrote {file}; next: edit it, `hoga config check -c {file}`, `hoga run -c {file}`")
+        note(f"wrote {file}; next: edit it, `{called()} config check -c {file}`, `{called()} run -c {file}`")
 
 
 def check(config: ConfigOption = None, settings: SetOption = None, as_json: JsonOption = False) -> int:

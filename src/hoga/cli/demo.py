@@ -88,8 +88,8 @@ def demo(
 
 
 def _verdict(result: DemoResult) -> None:
-    from hoga.app.demo import called
     from hoga.quality.incidents import count_text, describe
+    from hoga.runtime.checkout import called
 
     shown, report = os.path.relpath(result.data), result.verify
     print_text("")

@@ -120,6 +120,7 @@ def logging_of(program: ProgramConfig) -> Iterator[tuple[LogSystem, LogAddress |
 def _verdict(end: RunEnd, data: Path) -> None:
     """The last lines of a run: what happened, what is there, and what to do with it."""
     from hoga.quality.incidents import count_text, describe
+    from hoga.runtime.checkout import called
 
     shown = os.path.relpath(data)
     waiting = sum(each.waiting for each in end.venues)
@@ -128,7 +129,8 @@ def _verdict(end: RunEnd, data: Path) -> None:
         note(f"incident: {iso_of(incident.from_ns)}: {describe(incident)}")
     note(f"{end.records:,} records in {shown}, {count_text(end.incidents, end.gaps)} in the ledger{later}")
     if end.records:
-        note(f"next: hoga verify {shown}    hoga ls {shown}    hoga cat {shown} --kind orderbook | head -3")
+        hoga = called()
+        note(f"next: {hoga} verify {shown}    {hoga} ls {shown}    {hoga} cat {shown} --kind orderbook | head -3")
 
 
 def recover(

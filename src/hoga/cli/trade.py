@@ -184,4 +184,6 @@ def _verdict(end: TradeEnd) -> None:
             print_text(f"{symbol}: {paper} on paper, {real} real since the start")
     if end.incident:
         note(f"incident {end.incident}: `hoga resume {end.incident}` lets it go on")
-    note(f"next: hoga audit timeline {Path(end.journal).parent}")
+    from hoga.runtime.checkout import called
+
+    note(f"next: {called()} audit timeline {Path(end.journal).parent}")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from hoga.core.errors import HogaError
+from hoga.runtime.checkout import install_line
 
-__all__ = ["MissingLibrary", "install_line", "pandas", "polars", "polars_plugins", "pyarrow"]
+__all__ = ["MissingLibrary", "pandas", "polars", "polars_plugins", "pyarrow"]
 
 
 class MissingLibrary(HogaError):
@@ -17,14 +16,6 @@ class MissingLibrary(HogaError):
 
     def __init__(self, name: str, extra: str = "analysis") -> None:
         super().__init__(f"{name} is not installed", hint=install_line(extra))
-
-
-def install_line(extra: str) -> str:
-    """The command that brings an extra: in a checkout its own, with the versions that it is tested with."""
-    root = Path(__file__).resolve().parents[3]
-    if not (root / "constraints.txt").is_file() or not (root / "pyproject.toml").is_file():
-        return f"pip install 'hoga[{extra}]'"
-    return f"{sys.executable} -m pip install -c {root / 'constraints.txt'} -e '{root}[{extra}]'"
 
 
 def polars() -> Any:

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, Self
 from hoga.archive.form.packed import is_packed, packed_name, unpack
 from hoga.archive.form.store import Entry, Source, mount
 from hoga.core.errors import ArchiveError
-from hoga.runtime.libraries import install_line
+from hoga.runtime.checkout import install_line
 
 __all__ = ["PLACE", "TRIAL", "Bucket", "Place", "bucket_of", "is_object", "mount_objects", "say_where"]
 

@@ -19,8 +19,7 @@ export function mount(slot, store) {
     const level = levelOf(each.state), text = t(`cs-${each.state}`), good = level === "good";
     put(node.state, text.slice(0, 1));
     mark(node.state, "data-level", level);
-    const own = `${store.meta?.collector}/`;
-    put(node.name, each.name.startsWith(own) ? each.name.slice(own.length) : each.name);
+    put(node.name, each.name);
     mark(node.name, "title", each.url ? `${each.name}: ${each.url}` : each.name);
     put(node.venue, venueText(each.venue, store));
     mark(node.venue, "title", node.venue.textContent);

@@ -123,7 +123,7 @@ class Trader {
     this.tables.account.fill(it.accounts, (each) => [each.venue, { text: t(each.live ? "t-live" : "t-down"), level: each.live ? "good" : "bad" }, { text: each.compared_s == null ? t("t-not-yet") : t("t-ago", { span: span(each.compared_s) }), level: each.reconciled ? null : "warn" }, each.doubt || each.equity || "–"]);
     this.tables.instrument.fill(it.instruments, (each) => [each.symbol, { text: t(each.ready ? "t-ready" : "t-not-ready"), level: each.ready ? "good" : "warn" }, each.bid || "–", each.ask || "–", each.mark || "–", span(each.age_s)]);
     byId("trader-figures").hidden = !it.figures.length;
-    this.tables.figure.fill(it.figures, (each) => [known(`t-f-${each.name}`) ? t(`t-f-${each.name}`) : each.name, span(each.over_s), count(each.count), ...[each.p50, each.p99, each.p999, each.most].map((value) => `${plain(value)} ${each.unit}`), { text: each.bar == null ? "–" : `${plain(each.bar)} ${each.unit}`, level: each.broken ? "bad" : null }]);
+    this.tables.figure.fill(it.figures, (each) => [known(`t-f-${each.name}`) ? t(`t-f-${each.name}`) : each.name, span(each.over_s), count(each.count), ...[each.p50, each.p99, each.p999, each.most].map((value) => (each.count ? `${plain(value)} ${each.unit}` : "–")), { text: each.bar == null ? "–" : `${plain(each.bar)} ${each.unit}`, level: each.broken ? "bad" : null }]);
     this.tables.tail.fill([...it.tail].reverse(), (each) => [clock(Date.parse(each[0]), isLocal()), each[1], each[2], each[3]]);
   }
 
