@@ -116,9 +116,14 @@ def test_every_reason_of_the_ledger_is_explained() -> None:
 
 
 def texts(node: ast.expr, tree: ast.Module) -> list[str]:
-    """The texts that an event can be: itself, or what its variable is given in this module."""
+    """The texts that an event can be: itself, or what its variable, or the keyword of a helper, is given in this module."""
     if isinstance(node, ast.Name):
         given = [entry.value for entry in ast.walk(tree) if isinstance(entry, ast.Assign) and ast.unparse(entry.targets[0]) == node.id]
+        given += [entry.value for entry in ast.walk(tree) if isinstance(entry, ast.keyword) and entry.arg == node.id]
+        for entry in ast.walk(tree):
+            if isinstance(entry, ast.arguments):
+                pairs = zip(entry.kwonlyargs, entry.kw_defaults, strict=True)
+                given += [default for each, default in pairs if each.arg == node.id and default is not None]
         return [text for value in given for text in texts(value, tree)]
     if isinstance(node, ast.IfExp):
         return texts(node.body, tree) + texts(node.orelse, tree)

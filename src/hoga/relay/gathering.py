@@ -289,10 +289,10 @@ class Gather:
             self._seen[name].refused += 1
         self._tell_once(f"{name}: {why}", effect="refused; it does not come again")
 
-    def _tell_once(self, what: str, *, of: str = "a message is not taken as it came", **fields: object) -> None:
+    def _tell_once(self, what: str, *, headline: str = "a message is not taken as it came", **fields: object) -> None:
         if what not in self._told and len(self._told) < 10_000:
             self._told.add(what)
-            _log.warning(of, why=what, **fields)
+            _log.warning(headline, why=what, **fields)
 
     # -- day's end ----------------------------------------------------------------------------------------------------
 
@@ -313,7 +313,7 @@ class Gather:
             try:
                 return await self._end(day)
             except HogaError as fault:
-                self._tell_once(f"{day}: {fault}", of=_NOT_UNITED, effect="tried again")
+                self._tell_once(f"{day}: {fault}", headline=_NOT_UNITED, effect="tried again")
                 return self._put_off(day, str(fault))
             except Exception as fault:
                 self._put_off(day, f"{type(fault).__name__}: {fault}")
@@ -335,7 +335,7 @@ class Gather:
         for name, settled in asked:
             for what, why in settled.troubles if settled is not None else ():
                 self._tell_once(
-                    f"{name}: {what}: {why}", of="a file is not as it was sent", effect="asked for again where the collector has it"
+                    f"{name}: {what}: {why}", headline="a file is not as it was sent", effect="asked for again where the collector has it"
                 )
         ended = await self._pool.submit(end_day, str(self._settings.root), day, self.shelf.names(), list(self._settings.collectors), absent)
         for name, (received, won, gaps) in ended.told.items():
@@ -360,7 +360,7 @@ class Gather:
         if any(made != "unchanged" for _, made in ended.united) or not state.united_ns:
             _log.info("a day is united", **fields)
         for what, why in failed:
-            self._tell_once(f"{ended.day}: {what}: {why}", of=_NOT_UNITED, effect="tried again")
+            self._tell_once(f"{ended.day}: {what}: {why}", headline=_NOT_UNITED, effect="tried again")
         return msgspec.structs.replace(
             state,
             united_ns=self._clock.time_ns(),
@@ -418,7 +418,7 @@ class Gather:
                     return found
                 after = answer.next
         except ForeignMessage as fault:
-            self._tell_once(f"{name}: {fault}", of="an answer is not understood", effect="it counts as absent")
+            self._tell_once(f"{name}: {fault}", headline="an answer is not understood", effect="it counts as absent")
         except BrokerFault as fault:
             _log.debug("no answer", collector=name, why=str(fault))
         return None
