@@ -214,6 +214,11 @@ def test_there_is_a_panel_while_there_is_a_trader(stage: Stage, open_page: Open)
     assert page.inner_text("#trader-rung") == "▲ NO_OPEN: nothing that raises a position"
     assert page.locator("#order-rows tr").nth(0).inner_text().split("\t")[-2:] == ["UNKNOWN", "7.5 s"]
     assert "1 · 7.5 s" in page.inner_text("#trader-tiles")
+    page.set_viewport_size({"width": 320, "height": 640})
+    for tab in ("trader", "incidents"):
+        page.evaluate(f"location.hash = 'lang=en&tab={tab}'")
+        wait(page, f"document.documentElement.dataset.tab === '{tab}' && document.querySelector('#{tab}').checkVisibility()")
+        wait(page, "document.documentElement.scrollWidth === 320")
     stage.trader = None
     wait(page, "document.querySelector('#trader').hidden")
 
