@@ -79,7 +79,7 @@ def _truth(tmp_path: Path, *roots: Path) -> str:
 
 @asynccontextmanager
 async def _gather(
-    root: Path, server: NatsServer, *, collectors: tuple[str, ...] = (), clock: ManualClock | None = None
+    root: Path, server: NatsServer, *, collectors: tuple[str, ...] = (), clock: ManualClock | None = None, intake: bool = True
 ) -> AsyncIterator[Gather]:
     pool = WorkerPool(workers=1)
     gather = Gather(
@@ -89,7 +89,7 @@ async def _gather(
         **({} if clock is None else {"clock": clock}),
     )
     await gather.open()
-    running = asyncio.create_task(gather.run())
+    running = asyncio.create_task(gather.run() if intake else asyncio.sleep(0))
     try:
         yield gather
     finally:
@@ -265,3 +265,26 @@ async def test_a_day_that_fails_keeps_no_other_from_its_turn(
         assert told["2026-11-20"].failed == (("2026-11-20", "ValueError: a bug"),)
         assert told["2026-11-21"].failed == (("2026-11-21", str(faults["2026-11-21"])),)
         assert not told["2026-11-20"].settled
+
+
+async def test_what_a_life_before_had_not_acknowledged_is_waited_for(tmp_path: Path, nats_server: NatsServer, relays: Relays) -> None:
+    """It comes again after a minute: until then nobody may say that all is here."""
+    tokyo = _record(tmp_path / "tokyo", "tokyo", {0: list(range(30))})
+    relay = relays("tokyo", tokyo)
+    await relay.start()
+    await relay.send()
+    root = tmp_path / "all"
+    async with _gather(root, nats_server, intake=False) as gather:
+        await gather._broker.drop_consumer(SEGMENTS, gather._durable)
+        pull = await gather._broker.pull(SEGMENTS, gather._durable, "hoga.segments.*")
+        (kept, *_), left = await pull.fetch(1, timeout_s=5.0), await pull.fetch(100, timeout_s=5.0)
+        assert left
+        gather.idle.clear()
+        await gather._take_some(pull)
+        assert not gather.idle.is_set()
+        await pull.ack_all([ticket for _, ticket in (kept, *left)])
+        async with asyncio.timeout(_PATIENT_S):  # an acknowledgement is not answered
+            while await pull.waiting():
+                await asyncio.sleep(0.01)
+        await gather._take_some(pull)
+        assert gather.idle.is_set()

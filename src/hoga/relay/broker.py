@@ -473,10 +473,11 @@ class Pull:
         return sent > await self._broker.last_of(self._shape)
 
     async def waiting(self) -> int:
-        """How many messages the server has for this consumer that were not sent yet. Raises BrokerFault."""
+        """How many messages the server has for this consumer: not sent yet, or sent to a life of it that ended before it acknowledged
+        them, which come again after a minute. Raises BrokerFault."""
         async with self._broker._asked("consumer"):
             info = await self._subscription.consumer_info()
-            return int(info.num_pending or 0)
+            return int(info.num_pending or 0) + int(info.num_ack_pending or 0)
 
 
 def _library() -> Any:

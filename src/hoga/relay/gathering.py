@@ -207,7 +207,7 @@ class Gather:
         if ready:
             await self._keep(pull, ready)
         self._last_batch_bytes = sum(len(message.payload) for message, _ in messages)
-        if not messages:
+        if not messages and not self.idle.is_set() and (self.fault is not None or not await pull.waiting()):
             self.idle.set()
         self._caught_up = self._caught_up or len(messages) < most
 
