@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 import contextlib
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hoga.core.errors import HogaError
 from hoga.relay.broker import Broker, BrokerFault, BrokerRefused, Received, address_of
+from hoga.relay.credentials import Credentials
 from hoga.relay.subjects import LIVE, MESSAGE_ID, SEGMENTS, url_fault
 from tests.nats_server import NatsServer, nats_server
 from tests.waiting import eventually
@@ -186,3 +190,46 @@ async def test_something_that_is_no_nats_server_is_told() -> None:
         with pytest.raises(HogaError) as told:
             await broker.open()
         assert "\n" not in str(told.value)
+
+
+async def test_what_asks_for_encryption_tells_a_server_without_it_nothing() -> None:
+    heard: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"server_id":"x","version":"2.9.10","max_payload":1048576,"auth_required":true}\r\n')
+        heard.append(await reader.read())
+        writer.close()
+
+    serving = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with serving:
+        url = f"tls://127.0.0.1:{serving.sockets[0].getsockname()[1]}"
+        broker = Broker(address_of(url, {"NATS_USER": "me", "NATS_PASSWORD": "hush"}), "test")
+        with pytest.raises(BrokerRefused, match="does not encrypt, and tls:// asks for it"):
+            await broker.open()
+    assert b"".join(heard) == b""
+
+
+@pytest.mark.parametrize("text", [None, "", "-----BEGIN NATS USER JWT-----\nabc\n------END"], ids=["missing", "empty", "half"])
+async def test_credentials_that_are_none_are_one_line(tmp_path: Path, text: str | None) -> None:
+    file = tmp_path / "me.creds"
+    if text is not None:
+        file.write_text(text)
+    broker = Broker(address_of("nats://127.0.0.1:1", {"NATS_CREDS": str(file)}), "test")
+    with pytest.raises(BrokerRefused, match=r"^NATS_CREDS: [^\n]*expected a credentials file") as told:
+        await broker.open()
+    assert "abc" not in str(told.value)
+
+
+def test_a_credentials_file_says_who_one_is_and_proves_it(tmp_path: Path) -> None:
+    key = Ed25519PrivateKey.generate()
+    raw = bytes([18 << 3 | 160 >> 5, (160 & 31) << 3]) + key.private_bytes_raw()
+    seed = base64.b32encode(raw + binascii.crc_hqx(raw, 0).to_bytes(2, "little")).decode().rstrip("=")
+    lines = ("-----BEGIN NATS USER JWT-----", "a.b.c", "------END NATS USER JWT------", "", "*** IMPORTANT ***", "")
+    file = tmp_path / "me.creds"
+    file.write_text("\n".join((*lines, "-----BEGIN USER NKEY SEED-----", seed, "------END USER NKEY SEED------", "")))
+    credentials = Credentials(file)
+    assert credentials.jwt() == b"a.b.c"
+    key.public_key().verify(base64.b64decode(credentials.sign("nonce")), b"nonce")
+    file.write_text(file.read_text().replace(seed, ("A" if seed[5] != "A" else "B").join((seed[:5], seed[6:]))))
+    with pytest.raises(ValueError, match="SEED is damaged"):
+        Credentials(file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -18,7 +19,7 @@ from hoga.archive.prove.verify import verify
 from hoga.archive.union.archives import Archive, unite_archives
 from hoga.core.errors import ArchiveBusy, DiskFull
 from hoga.core.times import DAY_NS, day_start_ns
-from hoga.relay.broker import Broker, address_of
+from hoga.relay.broker import Broker, BrokerFault, address_of
 from hoga.relay.due import DayState
 from hoga.relay.gathering import Gather, GatherSettings
 from hoga.relay.subjects import SEGMENTS
@@ -288,3 +289,35 @@ async def test_what_a_life_before_had_not_acknowledged_is_waited_for(tmp_path: P
                 await asyncio.sleep(0.01)
         await gather._take_some(pull)
         assert gather.idle.is_set()
+
+
+async def test_a_stream_that_somebody_removed_is_made_again(tmp_path: Path, nats_server: NatsServer, relays: Relays) -> None:
+    relay = relays("tokyo", _record(tmp_path / "tokyo", "tokyo", {0: list(range(30))}))
+    await relay.start()
+    async with _gather(tmp_path / "all", nats_server) as gather:
+        await asyncio.wait_for(gather.until_idle(), _PATIENT_S)
+        await relay.broker._context.delete_stream(SEGMENTS.name)
+        gather._next_stray = 0.0
+        async with asyncio.timeout(_PATIENT_S):
+            while True:
+                try:
+                    await relay.send()
+                    break
+                except BrokerFault:
+                    await asyncio.sleep(0.05)
+            while not gather.taken:
+                await asyncio.sleep(0.05)
+
+
+async def test_a_status_that_cannot_be_written_is_told_once(
+    tmp_path: Path, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(home: Path, state: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    nats_server.start()
+    async with _gather(tmp_path / "all", nats_server, intake=False) as gather:
+        monkeypatch.setattr("hoga.relay.gathering.write_state", full)
+        for _ in range(3):
+            gather._tell()
+    assert caplog.text.count("how gather stands cannot be written") == 1

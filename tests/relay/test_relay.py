@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -435,13 +436,24 @@ def command(*arguments: str, environment: dict[str, str] | None = None) -> subpr
     )
 
 
-def test_the_command_runs_until_sigterm(nats_server: NatsServer, root: Path) -> None:
+def test_whoever_is_told_to_end_while_it_connects_ends(root: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        url = f"nats://127.0.0.1:{mute.getsockname()[1]}"
+        with command("--data", str(root), "--set", f"NATS_URL={url}", "--set", "COLLECTOR=tokyo") as process:
+            mute.settimeout(60)
+            with mute.accept()[0]:
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_the_command_runs_until_it_is_told_to_end(nats_server: NatsServer, root: Path, number: signal.Signals) -> None:
     nats_server.start()
     with command("--data", str(root), "--set", f"NATS_URL={nats_server.url}", "--set", "COLLECTOR=tokyo", "--json") as process:
         assert process.stdout is not None
         assert '"ready":true' in process.stdout.readline().replace(" ", "")
         until((root / HOME / "position.jsonl").exists)
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
         assert process.wait(60) == 0
 
 

@@ -16,11 +16,13 @@ import errno
 import os
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from hoga.core.errors import HogaError
 from hoga.core.pauses import Pauses, Schedule
 from hoga.hub.turns import Breath
+from hoga.relay.credentials import Credentials
 from hoga.relay.subjects import StreamShape, url_fault
 from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.libraries import MissingLibrary
@@ -375,16 +377,21 @@ class Broker:
             "pending_size": _OUT_BYTES,
             **self._who(),
         }
+        is_plain = self._require_encryption(client)
         try:
             await within(client.connect(**options), 3 * _CONNECT_S)
         except asyncio.CancelledError:  # whoever is ended while it connects leaves no socket behind
-            with contextlib.suppress(Exception):
-                await client.close()
+            await _close(client)
             raise
         except (TimeoutError, OSError, nats.errors.Error, ValueError) as fault:
-            with contextlib.suppress(Exception):
-                await client.close()
+            await _close(client)
+            if is_plain():
+                hint = "give it a certificate, or write nats:// where the way to it is safe"
+                raise BrokerRefused(f"NATS at {self.shown} does not encrypt, and tls:// asks for it", hint=hint) from fault
             cause = faults[-1] if faults else fault
+            if (untrusted := next((each for each in (fault, *faults) if isinstance(each, ssl.SSLError)), None)) is not None:
+                hint = "NATS_CA names the file of certificates that it is to be trusted by"
+                raise BrokerRefused(f"NATS at {self.shown} is not trusted: {_said(untrusted)}", hint=hint) from fault
             said = _said(cause) or "no answer"
             asked = bool((getattr(client, "_server_info", None) or {}).get("auth_required")) and not isinstance(fault, TimeoutError)
             if asked or "authorization" in said.lower():  # a server may cut the connection before what it says of it was read
@@ -394,10 +401,33 @@ class Broker:
         self._lost, self._client, self._last_fault = lost, client, None
         self._stream = client.jetstream(publish_async_max_pending=self._pending, timeout=_CONNECT_S)
 
+    def _require_encryption(self, client: Any) -> Callable[[], bool]:
+        """See that a server that does not encrypt is told nothing where the address says `tls://`: the library leaves that to the server.
+        Returns what says whether it was one."""
+        refused: list[bool] = []
+        introduce = client._connect_command
+
+        def introduce_encrypted() -> Any:
+            if not client._server_info.get("tls_required"):
+                refused.append(True)
+                raise _library().errors.Error("nats: not encrypted")
+            return introduce()
+
+        if any(url.startswith("tls:") for url in self._address.urls):
+            client._connect_command = introduce_encrypted
+        return lambda: bool(refused)
+
     def _who(self) -> dict[str, Any]:
         secrets = self._address.secrets
-        names = {"NATS_USER": "user", "NATS_PASSWORD": "password", "NATS_TOKEN": "token", "NATS_CREDS": "user_credentials"}
+        names = {"NATS_USER": "user", "NATS_PASSWORD": "password", "NATS_TOKEN": "token"}
         found: dict[str, Any] = {names[name]: value for name, value in secrets.items() if name in names}
+        if "NATS_CREDS" in secrets:
+            try:
+                credentials = Credentials(Path(secrets["NATS_CREDS"]))
+            except (OSError, ValueError) as fault:
+                why = fault.strerror if isinstance(fault, OSError) else fault
+                raise BrokerRefused(f"NATS_CREDS: {why}", hint="expected a credentials file as nsc writes it") from fault
+            found |= {"user_jwt_cb": credentials.jwt, "signature_cb": credentials.sign}
         if "NATS_CA" in secrets:
             try:
                 found["tls"] = ssl.create_default_context(cafile=secrets["NATS_CA"])
@@ -408,8 +438,7 @@ class Broker:
     async def _drop(self) -> None:
         client, self._client = self._client, None
         if client is not None:
-            with contextlib.suppress(Exception):
-                await within(client.close(), 1.0)
+            await _close(client)
 
     @contextlib.asynccontextmanager
     async def _asked(self, what: str) -> Any:
@@ -480,6 +509,12 @@ class Pull:
             return int(info.num_pending or 0) + int(info.num_ack_pending or 0)
 
 
+async def _close(client: Any) -> None:
+    """Leave no socket behind; a peer that does not end the encryption is not waited for."""
+    with contextlib.suppress(Exception):
+        await within(client.close(), 1.0)
+
+
 def _library() -> Any:
     """nats-py, with those of its parts that are used here. Raises MissingLibrary."""
     try:
@@ -503,7 +538,7 @@ def _said(fault: BaseException | None) -> str:
         return ""
     number = fault.errno if isinstance(fault, OSError) else None
     plain = str(fault) if number not in errno.errorcode else os.strerror(number or 0)
-    text = " ".join((plain or type(fault).__name__).split())
+    text = " ".join((plain or ("no answer" if isinstance(fault, TimeoutError) else type(fault).__name__)).split())
     return text.removeprefix("nats: ").strip("'")[:300]
 
 

@@ -181,6 +181,8 @@ class Gather:
             except BrokerFault as fault:
                 self.idle.clear()
                 _log.debug("no messages", why=str(fault))
+                with contextlib.suppress(BrokerFault):  # somebody may have removed the stream
+                    await self._make_stream()
                 await self._clock.sleep(1.0)
 
     async def _consumer(self) -> Pull:
@@ -473,7 +475,10 @@ class Gather:
         )
 
     def _tell(self) -> None:
-        write_state(self.shelf.home, self.state())
+        try:
+            write_state(self.shelf.home, self.state())
+        except OSError as fault:
+            self._tell_once(f"{self.shelf.home}: {fault.strerror or fault}", of="how gather stands cannot be written", effect="tried again")
 
     async def until_idle(self) -> None:
         """Wait until the server has nothing more for us."""

@@ -12,6 +12,7 @@ where it was sent to, and every segment went.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterator
@@ -92,6 +93,8 @@ class SegmentLane:
             except BrokerFault as fault:
                 if self._broker.connected:
                     _log.warning("segments are not taken", why=str(fault), hint="tried again until they are")
+                    with contextlib.suppress(BrokerFault):  # somebody may have removed the stream
+                        await self._broker.ensure(SEGMENTS)
                 await self._clock.sleep(pauses.next_s())
                 continue
             except (ArchiveError, OSError) as fault:

@@ -8,7 +8,8 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import msgspec
 
@@ -29,6 +30,9 @@ _log = get_log("relay")
 REFUSED = 2
 """The exit status of a relay that could not begin."""
 
+ENDS_ON = (signal.SIGTERM, signal.SIGINT, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else ()))
+"""A closed terminal ends it in the same order."""
+
 _TELL_S = 1.0
 _END_S = 3.0
 _NICE = 5
@@ -39,7 +43,7 @@ async def serve(
     *,
     on_ready: Callable[[], object] = lambda: None,
     on_status: Callable[[RelayStatus], object] = lambda status: None,
-    ends_on: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGINT),
+    ends_on: tuple[signal.Signals, ...] = ENDS_ON,
     parent: int | None = None,
 ) -> signal.Signals | None:
     """Relay until a signal of `ends_on`, or until the file descriptor `parent` closes. Returns the signal, None for the parent.
@@ -52,7 +56,8 @@ async def serve(
         if parent is not None:
             works.append(asyncio.create_task(_end_with(parent, ending), name="parent"))
         try:
-            await relay.open()
+            if not await _done_before(ending, relay.open()):
+                return ending.by
             on_ready()
             works.append(asyncio.create_task(relay.run(), name="relay"))
             telling = every(_TELL_S, lambda: on_status(relay.status()), log=_log, what="cannot tell how the relay does", at_once=True)
@@ -65,6 +70,21 @@ async def serve(
             with contextlib.suppress(TimeoutError):
                 await within(relay.close(), _END_S)
         return ending.by
+
+
+async def _done_before(ending: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Do it, unless the end comes first: then it is given up. Raises what it raises."""
+    doing, told = asyncio.ensure_future(work), asyncio.ensure_future(ending.wait())
+    try:
+        await asyncio.wait({doing, told}, return_when=asyncio.FIRST_COMPLETED)
+        if doing.done():
+            doing.result()
+            return True
+        return False
+    finally:
+        for each in (doing, told):
+            each.cancel()
+        await asyncio.wait({doing, told})
 
 
 def serve_as_child() -> int:
