@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hoga.archive.form.chunks import ChunkEncoder, columns
 from hoga.archive.form.journal import CONTROL, EndNote, JournalHeader, JournalName, LegNote, Note, StreamEntry, encode_header, encode_note
 from hoga.core.streams import Stream
-from hoga.relay.hearing import Came, Hearing, Item, Life, Lost, Over, Up
+from hoga.relay.hearing import QUIET_S, Came, Hearing, Item, Life, Lost, Over, Up
+from hoga.relay.subjects import LiveHead, live_headers, live_subject
 from hoga.venues.registry import VENUES
 from tests.relay.cutting import Message, Relay
 
@@ -257,3 +258,21 @@ def test_recorders_that_are_started_again(acts: list[tuple[str, int, int]], drop
     assert alive(items) == lives_of(recorder)
     assert isinstance(items[-1], Came)
     assert items[-1].frame == recorder.sent[-1][1]
+
+
+def test_one_message_in_another_relays_name_does_not_silence_it_for_good() -> None:
+    hearing = Hearing()
+
+    def say(session: str, seq: int, now_s: float) -> list[str]:
+        journal = "binance/orderbook/temporary/journal/0_2026-11-30_00-46_18ecabffd12ca145_3.journal"
+        head = LiveHead(collector="tokyo", session=session, seq=seq, journal=journal, sent_ns=0)
+        hearing.take(live_subject("tokyo"), live_headers(head), b"", now_s)
+        told, hearing.faults[:] = list(hearing.faults), []
+        return told
+
+    assert say("aa", 1, 0.0) == []
+    assert say("ff", 1, 1.0) == []
+    (fault,) = say("aa", 2, 2.0)
+    assert "two relays send as collector tokyo" in fault
+    assert say("aa", 3, 1.5 + QUIET_S) == []
+    assert "two relays" in say("ff", 2, 2.0 + QUIET_S)[0]

@@ -242,7 +242,7 @@ class Hearing:
         name = parse_journal_name(file)
         if name is None:
             raise ForeignMessage(f"collector {head.collector}: {ascii(file)[:60]} is no journal")
-        collector = self._collector_of(head)
+        collector = self._collector_of(head, now_s)
         follows = self._number(collector, head)
         self._messages += 1
         if collector.quiet:
@@ -263,12 +263,14 @@ class Hearing:
             recorder.lanes[name.lane] = _Lane(recorder.since_ns)
         self._read(collector, recorder.lanes[name.lane], head, name, payload, now_s, items)
 
-    def _collector_of(self, head: LiveHead) -> _Collector:
+    def _collector_of(self, head: LiveHead, now_s: float) -> _Collector:
         collector = self._collectors.get(head.collector)
         if collector is None:
             if len(self._collectors) >= _COLLECTORS_MAX:
                 raise ForeignMessage(f"collector {head.collector}: more than {_COLLECTORS_MAX} of them")
             collector = self._collectors[head.collector] = _Collector()
+        if head.session in collector.past and now_s - collector.heard_s > QUIET_S:
+            del collector.past[head.session]  # whoever spoke in its place does so no more
         if head.session in collector.past:
             raise ForeignMessage(f"two relays send as collector {head.collector}: the one that began last is heard")
         return collector
