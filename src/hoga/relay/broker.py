@@ -379,7 +379,7 @@ class Broker:
         }
         is_plain = self._require_encryption(client)
         try:
-            await within(client.connect(**options), 3 * _CONNECT_S)
+            await within(_alone(client.connect(**options)), 3 * _CONNECT_S)
         except asyncio.CancelledError:  # whoever is ended while it connects leaves no socket behind
             await _close(client)
             raise
@@ -507,6 +507,17 @@ class Pull:
         async with self._broker._asked("consumer"):
             info = await self._subscription.consumer_info()
             return int(info.num_pending or 0) + int(info.num_ack_pending or 0)
+
+
+async def _alone(connecting: Any) -> None:
+    """Await what the library does in a task of its own: it may swallow that it is cancelled, and whoever waits for it may not."""
+    doing = asyncio.ensure_future(connecting)
+    try:
+        await asyncio.wait({doing})
+    finally:
+        doing.cancel()
+        await asyncio.wait({doing}, timeout=1.0)
+    doing.result()
 
 
 async def _close(client: Any) -> None:

@@ -478,7 +478,9 @@ class Gather:
         try:
             write_state(self.shelf.home, self.state())
         except OSError as fault:
-            self._tell_once(f"{self.shelf.home}: {fault.strerror or fault}", of="how gather stands cannot be written", effect="tried again")
+            self._tell_once(
+                f"{self.shelf.home}: {fault.strerror or fault}", headline="how gather stands cannot be written", effect="tried again"
+            )
 
     async def until_idle(self) -> None:
         """Wait until the server has nothing more for us."""
