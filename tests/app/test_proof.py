@@ -360,13 +360,16 @@ class _Manager:
 
 
 def stretch(journal: Path) -> tuple[Making, list[Frame | Renewal]]:
-    """What a life was made of, and the frames that its strategy saw, with what was read again between them."""
+    """What a life was made of, and the frames that its strategy saw, with what was read again between them. Those that came while it
+    was being stopped nobody decided on."""
     (part,) = tape_parts(journal / TAPE_FOLDER)
     header, entries, _, _ = read_part(part.path)
     made = [making_of(each.fields) for each in Walk(journal).records() if each.kind == "begin"]
     again: dict[int, Renewal] = {}
-    runs = 0
+    runs, stopped = 0, 1 << 62
     for record in Walk(journal).records():
+        if record.kind == "cmd" and record.fields["what"] == "stop":
+            stopped = record.fields["f"]
         runs = record.fields["f"] if record.fields.get("what") == "running" else runs
         if record.kind == "event" and record.fields["of"] == "Renewal":
             event = event_of(record.fields)
@@ -374,7 +377,7 @@ def stretch(journal: Path) -> tuple[Making, list[Frame | Renewal]]:
             again[record.fields["f"]] = event
     found: list[Frame | Renewal] = []
     for number, entry in enumerate(entries, 1):
-        if entry.what < 0xFF00 and number > runs:
+        if entry.what < 0xFF00 and runs < number <= stopped:
             symbol, data_type = header.streams[entry.what]
             venue, _, name = symbol.partition(":")
             found.append(Frame(SimpleNamespace(venue=venue, symbol=name, name=symbol), DataType(data_type), entry.at_ns, entry.frame))
