@@ -16,6 +16,7 @@ from hoga.archive.form.chunks import read_chunks
 from hoga.archive.form.journal import JournalHeader, encode_header, read_header
 from hoga.recorder import writer as module
 from hoga.recorder.writer import JournalWriter
+from hoga.runtime.clock import ManualClock
 from tests.recorder.workbench import chunk_of
 from tests.waiting import LONG_S, until
 
@@ -331,3 +332,36 @@ def test_figures(tmp_path: Path, disk: Disk) -> None:
     assert len(stats.lag_ns) >= 1
     assert disk.writer.stats().lag_ns == (), "each lag is told once"
     assert disk.writer.stop(timeout_s=LONG_S)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"), [("writev", "no record was taken by the operating system"), ("fdatasync", "fsync has not come back")]
+)
+def test_a_disk_that_does_not_even_answer_is_told_and_so_is_its_coming_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, said: str
+) -> None:
+    told: list[str | None] = []
+    clock, back, asked = ManualClock(1_700_000_000_000_000_000), threading.Event(), threading.Event()
+    original = getattr(os, call)
+
+    def stands(*arguments: Any) -> Any:
+        asked.set()
+        back.wait(LONG_S)
+        return original(*arguments)
+
+    writer = JournalWriter(fsync_interval_s=0.01, on_closed=lambda path: None, on_fault=told.append, clock=clock)
+    writer.start()
+    writer.rotate(0, tmp_path / "a", HEADER)
+    until(lambda: writer.stats().fsyncs)
+    monkeypatch.setattr(module.os, call, stands)
+    writer.put(0, chunk_of(1, [(1, 0, b"frame")]), records=1, oldest_ns=0)
+    until(asked.is_set)
+    assert writer.stats().fault is None, "it may take a while"
+    clock.advance(11.0)
+    assert said in str(writer.stats().fault)
+    assert writer.stats().fault
+    assert len(told) == 1
+    back.set()
+    until(lambda: writer.stats().fault is None)
+    assert told[1:] == [None]
+    assert writer.stop(timeout_s=LONG_S)

@@ -30,6 +30,8 @@ _BURST_S = 0.003
 """After a full chunk more are on their way, a millisecond apart: waiting for some of them saves a switch of threads for each,
 a twentieth of all that a frame costs."""
 _LAST_TRIES = 3
+_STILL_S = 10.0
+"""A call to the operating system that has not come back for so long is told; it is no error that the disk would report."""
 
 
 class WriterStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +105,8 @@ class JournalWriter:
         self._fsync_ms = 0.0
         self._lags: list[int] = []
         self._faults: dict[str, str] = {}
+        self._moved = (0, clock.monotonic())
+        self._syncs_since: float | None = None
         self._give_up = threading.Event()
         self._drained = threading.Event()
         self._sync_now = threading.Event()
@@ -146,7 +150,8 @@ class JournalWriter:
         self._queue.put(_Rotate(lane, path, header))
 
     def stats(self) -> WriterStats:
-        """Figures of now; `lag_ns` is of the chunks since the last call."""
+        """Figures of now; `lag_ns` is of the chunks since the last call. Tells of a disk that does not even answer."""
+        self._look_for_standstill()
         lags, self._lags = self._lags, []
         return WriterStats(
             pending_records=self.pending_records,
@@ -176,11 +181,20 @@ class JournalWriter:
     @property
     def confirms_late(self) -> bool:
         """Behind a `stop` in vain: the operating system has every record and refused none; only its fsync is not back."""
-        return not self.lost_records and not self._writer.is_alive() and not self._faults
+        return not self.lost_records and not self._writer.is_alive() and self._faults.keys() <= {"fsync stands"}
 
     def confirmed(self) -> None:
         """Behind a `stop`: wait until every journal is closed, however long the disk takes. Blocks."""
         self._syncer.join()
+
+    def _look_for_standstill(self) -> None:
+        now, began = self._clock.monotonic(), self._syncs_since
+        if self._written != self._moved[0] or not self.pending_records:
+            self._moved = (self._written, now)
+        stands = now - self._moved[1] > _STILL_S
+        waits = began is not None and now - began > _STILL_S
+        self._tell("write stands", f"no record was taken by the operating system for {_STILL_S:g} s" if stands else None)
+        self._tell("fsync stands", f"fsync has not come back for {_STILL_S:g} s" if waits else None)
 
     # -- the writing thread -------------------------------------------------------------------------------------
 
@@ -320,6 +334,7 @@ class JournalWriter:
             file.dirty = False
             mark = len(file.unsynced)
         began = monotonic()
+        self._syncs_since = self._clock.monotonic()
         try:
             self._relink(file)
             os.fdatasync(file.fd)
@@ -332,6 +347,8 @@ class JournalWriter:
                 file.dirty = True
                 file.failures += 1
             return False
+        finally:
+            self._syncs_since = None
         with file.busy:
             del file.unsynced[:mark]
             file.failures = 0
