@@ -83,7 +83,7 @@ def test_it_is_in_the_metrics_and_in_the_terminal() -> None:
     assert samples["hoga_relay_files_total"] == 7
     assert samples["hoga_relay_live_lost_total"] == 2
     (line,) = _relay_facts(snapshot)
-    assert line == "relay tokyo: refused; 12 wait   7 files, 9.0 MB   2 live messages lost"
+    assert line == "relay tokyo: NATS away for 61 s; 12 wait   7 files, 9.0 MB   2 live messages lost"
     assert _relay_facts(make_snapshot(META)) == []
 
 

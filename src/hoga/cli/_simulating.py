@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from hoga.cli._recorded import mistake
 from hoga.core.errors import ConfigError
-from hoga.runtime.patience import within
 
 if TYPE_CHECKING:
     from hoga.simulator import Simulator
@@ -44,6 +43,7 @@ async def serve(simulator: Simulator, announce: Callable[[], None], *, seconds: 
     """Serve until a signal, or for so long; the exit status. Raises what a replay ended with, ConfigError when it cannot listen."""
     import asyncio
 
+    from hoga.runtime.patience import within
     from hoga.runtime.shutdown import Phase, ShutdownManager
 
     fault: BaseException | None = None
