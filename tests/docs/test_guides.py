@@ -1,7 +1,7 @@
 """Every guide for who comes from another recorder is done as it is written: files are saved, commands lead on, programs show something.
 
-What they had before runs too, where it is installed: cryptofeed and hftbacktest in environments of their own. One guide is walked in every
-run of the tests, the others (a recorder each, some seconds) with the slow ones.
+What they had before runs too, where it is installed: cryptofeed and hftbacktest in environments of their own. The guides themselves are
+walked with the slow tests: a recorder each, and minutes that have to end.
 """
 
 from __future__ import annotations
@@ -209,7 +209,8 @@ FOREIGN = {"from-a-script", "from-cryptofeed", "from-hftbacktest"}
 """Guides whose former program needs what it talks to, or is not hoga's to install: they have tests of their own below."""
 
 
-@pytest.mark.parametrize("name", [GUIDES[0], *(pytest.param(name, marks=pytest.mark.slow) for name in GUIDES[1:])])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", GUIDES)
 def test_a_guide_is_done_as_it_is_written(name: str, desk: Desk, capfd: pytest.CaptureFixture[str]) -> None:
     HAD[name](desk.folder)
     for block in blocks(page(name)):
@@ -253,7 +254,7 @@ def before(name: str) -> str:
 def test_the_script_that_was_there_before_runs_and_its_file_is_read(exchange: Exchange, tmp_path: Path) -> None:
     program = before("from-a-script").replace("wss://stream.binance.com:9443", exchange.urls["binance"]["ws"])
     assert program != before("from-a-script")
-    found = shown_by(sys.executable, program, lines=20, folder=tmp_path)
+    found = shown_by(sys.executable, program, lines=120, folder=tmp_path)  # it flushes what it writes now and then
     assert any("btcusdt@depth20@100ms" in line for line in found)
     text = (tmp_path / "capture.jsonl").read_bytes()
     (tmp_path / "capture.jsonl").write_bytes(text[: text.rfind(b"\n") + 1])
