@@ -190,6 +190,7 @@ def ends_of(it: Live) -> dict[OrderKind, Order]:
     return {each.request.kind: each for each in it.engine.state.orders.working() if each.role is Role.PROTECT}
 
 
+@pytest.mark.slow  # where the kill meets a pair that is being replaced, the ids are others
 async def test_a_stop_and_a_take_of_one_list_are_one_after_a_kill(tmp_path: Path) -> None:
     """Where one of them ends the other does, though the process that linked them was killed."""
     (tmp_path / "my.py").write_text(GUARDED)
