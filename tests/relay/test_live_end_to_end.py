@@ -182,10 +182,9 @@ async def test_what_cannot_be_reached_is_one_clear_line(nats_server: NatsServer,
     assert "wrong" not in str(refused.value)
 
 
-@pytest.mark.slow  # whether a client of this machine keeps up depends on what else it does
 async def test_a_client_that_does_not_keep_up_costs_only_itself_and_is_told(nats_server: NatsServer) -> None:
     nats_server.start()
-    hub = LiveHub(address_of(nats_server.url, {}), VENUES, pending_bytes=20_000)
+    hub = LiveHub(address_of(nats_server.url, {}), VENUES, pending_bytes=3_000)
     await hub.open()
     manager, desk = GlobalWebSocketManager(hub.wires, VENUES, pace=Pace(quiet_s=0, longest_s=0, per_minute=10**6), linger_s=0.0), Desk()
     manager.start()
