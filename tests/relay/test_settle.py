@@ -169,3 +169,12 @@ def test_a_settled_day_is_sound(shelf: Shelf, there: Path) -> None:
     _complete(shelf, there)
     report = verify([shelf.folder("tokyo") / "binance"])
     assert report.ok, report.problems
+
+
+def test_what_somebody_else_left_on_the_shelf_keeps_no_day_from_being_settled(shelf: Shelf, there: Path) -> None:
+    shelf.take(parts_of("tokyo", there) + ledger_parts("tokyo", there, 2))
+    _merge(there)
+    temporary = shelf.folder("tokyo") / "binance" / "execution" / "temporary"
+    (temporary / f"notes_{DAY}").mkdir(parents=True)
+    (temporary / f"ETHUSDT_execution_{DAY}").write_text("no folder")
+    assert _complete(shelf, there) == [[f"binance/execution/{EXECUTION}.manifest.json"]]

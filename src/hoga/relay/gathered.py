@@ -129,11 +129,11 @@ def side_by_side(rows: Iterable[CatalogRow], state: GatherState | None) -> list[
         for name in row.absent or ():
             known = found.get(name, BesideOthers(name=name))
             found[name] = msgspec.structs.replace(known, absent=known.absent + 1)
-    for each in state.collectors if state is not None else ():
-        assert state is not None
-        silent = state.now_ns - each.last_ns > SILENT_NS
-        known = found.get(each.name, BesideOthers(name=each.name))
-        found[each.name] = msgspec.structs.replace(known, last_ns=each.last_ns or None, state="silent" if silent else "at-work")
+    if state is not None:
+        for each in state.collectors:
+            silent = state.now_ns - each.last_ns > SILENT_NS
+            known = found.get(each.name, BesideOthers(name=each.name))
+            found[each.name] = msgspec.structs.replace(known, last_ns=each.last_ns or None, state="silent" if silent else "at-work")
     return [found[name] for name in sorted(found)]
 
 

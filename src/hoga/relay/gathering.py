@@ -317,7 +317,7 @@ class Gather:
             except HogaError as fault:
                 self._tell_once(f"{day}: {fault}", headline=_NOT_UNITED, effect="tried again")
                 return self._put_off(day, str(fault))
-            except Exception as fault:
+            except Exception as fault:  # put off, then told by who supervises this
                 self._put_off(day, f"{type(fault).__name__}: {fault}")
                 raise
 

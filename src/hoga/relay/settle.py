@@ -107,15 +107,15 @@ class _Day:
                 self.need.append(each.file)
         found = set(self._listed)
         for folder in self._root.glob(f"*/*/temporary/*_{self._day}"):
-            if not folder.relative_to(self._root).parts[0].startswith("."):
-                venue, kind = folder.relative_to(self._root).parts[:2]
+            venue, kind = folder.relative_to(self._root).parts[:2]
+            if not venue.startswith(".") and parse_day(folder.name) is not None and folder.is_dir():  # else it is somebody's
                 found.add(_Series(venue, kind, folder.name))
         return sorted(found)
 
     def settle(self, series: _Series) -> None:
         """One series; what is wrong with it concerns no other."""
         name = parse_day(series.stem)
-        assert name is not None, "places are checked at the door"
+        assert name is not None, "it is looked at where series are found"
         day = SeriesDay(self._root / series.venue / series.folder, name.symbol, name.kind, name.day)
         one = _One(day, series, self._listed.get(series, {}) if self._answered else None)
         try:
