@@ -76,8 +76,9 @@ def files_of(root: Path) -> dict[str, bytes]:
 
 
 @contextlib.asynccontextmanager
-async def connected(server: NatsServer) -> AsyncIterator[Broker]:
-    broker = Broker(address_of(server.url, {}), "test")
+async def connected(server: NatsServer, **environment: str) -> AsyncIterator[Broker]:
+    """A broker of `server` that comes back, with what it reads of the environment."""
+    broker = Broker(address_of(server.url, environment), "test")
     await broker.open()
     keeping = asyncio.create_task(broker.keep())
     try:

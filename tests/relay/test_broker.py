@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import contextlib
 import socket
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -18,22 +16,10 @@ from hoga.relay.broker import Broker, BrokerFault, BrokerRefused, Received, addr
 from hoga.relay.credentials import Credentials
 from hoga.relay.subjects import LIVE, MESSAGE_ID, SEGMENTS, url_fault
 from tests.nats_server import NatsServer, nats_server
+from tests.relay.copying import connected
 from tests.waiting import eventually
 
 __all__ = ["nats_server"]
-
-
-@contextlib.asynccontextmanager
-async def broker_at(server: NatsServer, **environment: str) -> AsyncIterator[Broker]:
-    broker = Broker(address_of(server.url, environment), "test")
-    await broker.open()
-    keeping = asyncio.create_task(broker.keep())
-    try:
-        yield broker
-    finally:
-        keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)
-        await broker.close()
 
 
 async def all_of(broker: Broker, durable: str) -> list[bytes]:
@@ -81,13 +67,13 @@ async def test_wrong_credentials_are_refused_and_not_shown(nats_server: NatsServ
         with pytest.raises(BrokerRefused, match="refused the credentials") as told:
             await broker.open()
         assert "wrong-one" not in str(told.value)
-    async with broker_at(nats_server, NATS_USER="me", NATS_PASSWORD="right") as broker:
+    async with connected(nats_server, NATS_USER="me", NATS_PASSWORD="right") as broker:
         assert broker.connected
 
 
 async def test_streams_are_made_and_a_stream_of_another_makes_is_refused(nats_server: NatsServer) -> None:
     nats_server.start()
-    async with broker_at(nats_server) as broker:
+    async with connected(nats_server) as broker:
         for shape in (SEGMENTS, LIVE, SEGMENTS, LIVE):
             await broker.ensure(shape)
         other = SEGMENTS._replace(name="OTHER", subjects=("other.*",), max_age_s=3600)
@@ -101,7 +87,7 @@ async def test_streams_are_made_and_a_stream_of_another_makes_is_refused(nats_se
 
 async def test_one_id_is_one_message(nats_server: NatsServer) -> None:
     nats_server.start()
-    async with broker_at(nats_server) as broker:
+    async with connected(nats_server) as broker:
         await broker.ensure(SEGMENTS)
         for name in ("1", "2", "1", "1"):
             await broker.settle([await broker.post(SEGMENTS, "hoga.segments.a", {MESSAGE_ID: name}, name.encode())])
@@ -112,7 +98,7 @@ async def test_one_id_is_one_message(nats_server: NatsServer) -> None:
 async def test_a_connection_that_goes_is_made_again_and_told_once(nats_server: NatsServer, caplog: pytest.LogCaptureFixture) -> None:
     nats_server.start()
     heard: list[bytes] = []
-    async with broker_at(nats_server) as broker:
+    async with connected(nats_server) as broker:
         await broker.ensure(SEGMENTS)
 
         async def respond(asked: Received) -> bytes:
@@ -142,7 +128,7 @@ async def test_a_connection_that_goes_is_made_again_and_told_once(nats_server: N
 
 async def test_what_waits_when_the_connection_goes_fails_at_once(nats_server: NatsServer) -> None:
     nats_server.start()
-    async with broker_at(nats_server) as broker:
+    async with connected(nats_server) as broker:
         await broker.ensure(SEGMENTS)
         nats_server.pause()
         waiting = [await broker.post(SEGMENTS, "hoga.segments.a", {}, b"x")]
@@ -155,7 +141,7 @@ async def test_what_waits_when_the_connection_goes_fails_at_once(nats_server: Na
 
 async def test_everybody_answers(nats_server: NatsServer) -> None:
     nats_server.start()
-    async with broker_at(nats_server) as one, broker_at(nats_server) as other:
+    async with connected(nats_server) as one, connected(nats_server) as other:
         for broker, name in ((one, b"one"), (other, b"other")):
 
             async def respond(asked: Received, name: bytes = name) -> bytes:
@@ -169,7 +155,7 @@ async def test_everybody_answers(nats_server: NatsServer) -> None:
 async def test_a_server_without_jetstream_is_told(tmp_path: Path, nats_server: NatsServer) -> None:
     nats_server.jetstream = False
     nats_server.start()
-    async with broker_at(nats_server) as broker:
+    async with connected(nats_server) as broker:
         with pytest.raises(BrokerRefused, match="no JetStream"):
             await broker.ensure(SEGMENTS)
 

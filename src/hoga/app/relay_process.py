@@ -59,21 +59,23 @@ class RelayProcess:
         trouble = self._trouble if status is None else status.trouble
         if trouble is None:
             self._well = monotonic()
-        return RelayRow(
-            collector=self._config.collector,
-            trouble=trouble,
-            away_s=round(monotonic() - self._well, 1),
-            behind_s=round(status.behind_s, 1) if status is not None else 0.0,
-            waiting=status.waiting if status is not None else 0,
-            files=status.files if status is not None else 0,
-            sent_bytes=status.file_bytes + status.lines_bytes if status is not None else 0,
-            days=status.days if status is not None else 0,
-            damaged=status.damaged if status is not None else 0,
-            newest_damaged=status.newest_damaged if status is not None else None,
-            live_messages=status.live_messages if status is not None else 0,
-            live_lost=status.live_lost if status is not None else 0,
-            outages=status.outages if status is not None else 0,
-            restarts=self._restarts,
+        row = RelayRow(
+            collector=self._config.collector, trouble=trouble, away_s=round(monotonic() - self._well, 1), restarts=self._restarts
+        )
+        if status is None:
+            return row
+        return msgspec.structs.replace(
+            row,
+            behind_s=round(status.behind_s, 1),
+            waiting=status.waiting,
+            files=status.files,
+            sent_bytes=status.file_bytes + status.lines_bytes,
+            days=status.days,
+            damaged=status.damaged,
+            newest_damaged=status.newest_damaged,
+            live_messages=status.live_messages,
+            live_lost=status.live_lost,
+            outages=status.outages,
         )
 
     async def leave(self) -> None:

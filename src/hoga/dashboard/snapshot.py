@@ -298,17 +298,17 @@ class RelayRow(msgspec.Struct, frozen=True, kw_only=True):
     collector: str
     trouble: str | None
     away_s: float
-    behind_s: float
-    waiting: int
-    files: int
-    sent_bytes: int
-    days: int
-    damaged: int
-    newest_damaged: str | None
-    live_messages: int
-    live_lost: int
-    outages: int
     restarts: int
+    behind_s: float = 0.0
+    waiting: int = 0
+    files: int = 0
+    sent_bytes: int = 0
+    days: int = 0
+    damaged: int = 0
+    newest_damaged: str | None = None
+    live_messages: int = 0
+    live_lost: int = 0
+    outages: int = 0
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
