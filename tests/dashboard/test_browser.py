@@ -25,6 +25,13 @@ from tests.waiting import LONG_S, until
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 SIZES = {"desk": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
 
+# A picture has a name from the moment in which it is there, not from its first drawing.
+WATCHED = """new MutationObserver((changes) => {
+    for (const { addedNodes } of changes) for (const node of addedNodes)
+        for (const picture of [node, ...(node.querySelectorAll?.("[role=img]") ?? [])])
+            if (picture.role === "img" && !picture.ariaLabel) console.error(`a picture without a name: ${picture.outerHTML}`);
+}).observe(document, { childList: true, subtree: true })"""
+
 Open = Callable[..., Any]
 
 
@@ -34,6 +41,7 @@ def tab(chromium: Any) -> Iterator[tuple[Any, list[str]]]:
     complaints: list[str] = []
     context = chromium.new_context(bypass_csp=False)
     page = context.new_page()
+    page.add_init_script(WATCHED)
     page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
     page.on("pageerror", lambda fault: complaints.append(str(fault)))
     yield page, complaints

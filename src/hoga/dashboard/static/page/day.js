@@ -26,7 +26,7 @@ export class Day {
     this.told = make("p", { class: "quiet", "aria-live": "polite" });
     this.view = make("div", { class: "day-view" });
     slot.append(this.line, this.view, this.told);
-    this.paper = new Paper(this.view, { focus: true, onSize: (width, height, ratio, done) => { if (done) this.paint(); return this.height(); } });
+    this.paper = new Paper(this.view, { name: "p-today", focus: true, onSize: (width, height, ratio, done) => { if (done) this.paint(); return this.height(); } });
     const { canvas } = this.paper;
     canvas.addEventListener("pointermove", (event) => this.point(event));
     canvas.addEventListener("pointerleave", () => { this.at = null; soon(this); });

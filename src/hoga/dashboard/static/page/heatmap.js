@@ -29,7 +29,7 @@ export class Heatmap {
     this.point = null; // where the mouse is
     this.mark = null; // a price that the ladder points at
     this.largest = 0;
-    this.paper = new Paper(this.box, { focus: true, onSize: (width, height, ratio, done) => { if (done) { this.whole = true; this.paint(); } return Math.max(120, height); } });
+    this.paper = new Paper(this.box, { name: "heat", focus: true, onSize: (width, height, ratio, done) => { if (done) { this.whole = true; this.paint(); } return Math.max(120, height); } });
     const { canvas } = this.paper;
     canvas.addEventListener("pointermove", (event) => this.hover(event));
     canvas.addEventListener("pointerleave", () => { this.point = null; axis.setCursor(null); soon(this); });

@@ -33,7 +33,7 @@ class StreamMap {
     this.at = -1;
     this.layout = null;
     this.look = -1;
-    this.paper = new Paper(this.box, { focus: true, onSize: (...size) => this.sized(...size) });
+    this.paper = new Paper(this.box, { name: "p-map", focus: true, onSize: (...size) => this.sized(...size) });
     const { canvas } = this.paper;
     canvas.addEventListener("pointermove", (event) => this.point(event));
     canvas.addEventListener("pointerleave", () => this.hover(-1));

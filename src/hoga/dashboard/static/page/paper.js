@@ -12,15 +12,16 @@ export function canDraw() {
 }
 
 export class Paper {
-  // `onSize(width, height)` in CSS pixels, whenever they change; `height` of the box, or what `onSize` returns.
-  constructor(box, { onSize, focus = false, opaque = true }) {
+  // `name`: the key of its title, which it is called until the first picture. `onSize(width, height)` in CSS pixels, whenever they change;
+  // `height` of the box, or what `onSize` returns.
+  constructor(box, { name, onSize, focus = false, opaque = true }) {
     this.box = box;
     this.onSize = onSize;
     this.width = this.height = 0;
     this.ratio = 1;
-    this.text = "";
+    this.text = t(name);
     this.later = 0;
-    this.canvas = make("canvas", { class: "paper", role: "img", ...(focus ? { tabindex: "0" } : {}) });
+    this.canvas = make("canvas", { class: "paper", role: "img", "aria-label": this.text, ...(focus ? { tabindex: "0" } : {}) });
     this.ctx = canDraw() ? this.canvas.getContext("2d", { alpha: !opaque }) : null;
     if (!this.ctx) {
       this.words = make("p", { class: "no-canvas" });
