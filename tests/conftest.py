@@ -27,7 +27,7 @@ LONGEST_FIRST = (
     "dashboard/test_browser", "dashboard/test_server", "feed/test_connection", "recorder/test_run", "history/backfill/test_backfill",
     "trading/test_sweep", "cli/test_run", "app/test_consumers_live", "app/test_private_binance", "trading/test_backtest",
     "net/test_lines", "app/test_since", "app/test_private_handover", "trading/test_reported_cases", "trading/test_live",
-    "docs/test_blocks", "thirdparty/test_futures_private", "app/test_hub_requests", "recorder/test_sealing", "app/test_private",
+    "docs/test_blocks", "relay/test_relay", "relay/test_live_end_to_end", "thirdparty/test_futures_private", "app/test_hub_requests", "recorder/test_sealing", "app/test_private",
     "feed/test_requests", "examples/test_examples", "app/test_sentinel", "app/test_thread", "app/test_hub", "net/test_endings",
     "archive/test_checked", "trading/test_backtest_bars", "archive/test_verify", "gateway/conformance/test_conformance",
     "app/test_snapshots", "history/test_view", "trading/test_left_out_books", "app/test_private_secrets", "app/test_hub_service",
@@ -36,7 +36,8 @@ LONGEST_FIRST = (
     "simulator/usdm/test_streams", "recorder/test_captures", "runtime/test_pool", "columns/test_columns", "simulator/test_user_data",
     "cli/test_heal", "book/test_captures", "feed/test_link_life", "thirdparty/test_trading", "dashboard/test_commands",
     "app/test_hub_scenarios", "simulator/test_market", "house/test_dead_code", "simulator/usdm/test_rest", "runtime/test_shutdown",
-    "history/heal/test_heal",
+    "history/heal/test_heal", "history/test_mirror", "relay/test_gathering", "net/test_through_a_proxy", "app/test_lookahead",
+    "packaging/test_wheel", "app/test_relay_process", "bench/test_suite", "relay/test_gather_command",
 )  # fmt: skip
 """Files that take longest, most of it waiting: spread over the first half, so that no worker is left alone with one at the end, and
 those that compute have company that waits."""

@@ -47,7 +47,7 @@ class Stage:
     async def reader(self, *, every: bool = False) -> GlobalWebSocketManager:
         hub = LocalHub(self.path, VENUES, every=every)
         await hub.open()
-        manager = GlobalWebSocketManager(hub.wires, VENUES, pace=Pace(quiet_s=0.0, longest_s=0.0, per_minute=1_000_000))
+        manager = GlobalWebSocketManager(hub.wires, VENUES, pace=Pace(quiet_s=0.0, longest_s=0.0, per_minute=1_000_000), linger_s=0.2)
         manager.start()
         self.hubs.append(hub)
         self.readers.append(manager)

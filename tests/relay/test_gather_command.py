@@ -103,6 +103,7 @@ async def test_kills_redelivery_and_disorder_give_the_bytes_that_a_merge_gives(
     running, _, _ = await _hoga(*here, wait=False)
     assert running.stdout is not None
     assert json.loads(await asyncio.wait_for(running.stdout.readline(), LONG_S))["ready"]
+    await _unanswered_comes_again_soon(nats_server)
     for again, relay in enumerate(relays):
         await relay.send(size=700, rng=chance)
         running.send_signal(signal.SIGKILL)
@@ -136,6 +137,16 @@ async def test_kills_redelivery_and_disorder_give_the_bytes_that_a_merge_gives(
     assert [line.split()[0] for line in out.splitlines()[-3:]] == list(NAMES)
     _, out, _ = await _hoga("coverage", root)
     assert "tokyo: received" in out
+
+
+async def _unanswered_comes_again_soon(server: NatsServer) -> None:
+    """What a killed consumer had not acknowledged is sent again after seconds, instead of a minute."""
+    nats = pytest.importorskip("nats")
+    async with await nats.connect(server.url) as client:
+        asked = client.jetstream()
+        (known,) = await asked.consumers_info("HOGA_SEGMENTS")
+        await asked.add_consumer("HOGA_SEGMENTS", config=known.config.evolve(ack_wait=2.0))
+        assert (await asked.consumer_info("HOGA_SEGMENTS", known.name)).config.ack_wait == 2.0
 
 
 def _merge(root: Path) -> None:
