@@ -69,6 +69,8 @@ BARS: dict[str, Bar] = {
     "relay.cpu": Bar(10.0, 5.0, at_least=False),
     "relay.catch_up": Bar(20.0, 40.0, at_least=True),
     "relay.late_p99": Bar(100.0, 50.0, at_least=False),
+    "relayed.sending.more": Bar(1.0, 0.3, at_least=False, strict=True),
+    "relayed.away.more": Bar(1.0, 0.3, at_least=False, strict=True),
     "past.zip": Bar(250_000, 400_000, at_least=True),
     "past.zst": Bar(250_000, 400_000, at_least=True),
     "past.parquet": Bar(1_000_000, 1_500_000, at_least=True),

@@ -1,7 +1,7 @@
 """bench.collector: the whole program as `hoga run` runs it, in a child process, with its own figures taken.
 
 Nothing is switched off: recovery, timers, latency, ledger, fsync, the snapshot page, sealing in worker processes. The dashboard itself,
-a process apart, is there when its `audience` is measured. After the start the
+a process apart, is there when its `audience` is measured, and so is a relay. After the start the
 process is kept on one core (the workers are not). It measures from the first frame, or from a while after it when the
 load is paced, to the last one on disk; then it stops in good order and seals everything.
 """
@@ -20,8 +20,12 @@ import msgspec
 from bench.audience import Audience, attended
 from bench.books import RECORDED, symbol_names
 from bench.machine import pin_process, rss_bytes
+from bench.nats import Served
+from bench.relayed import Relaying, relayed, server_for
 from hoga.app.config import load_config
+from hoga.app.config.rooms import relay_config
 from hoga.app.dashboard_process import DashboardProcess
+from hoga.app.relay_process import RelayProcess
 from hoga.app.run import Run
 from hoga.recorder.recorder import Recorder
 from hoga.runtime.log_pipe import LogPipe
@@ -53,6 +57,7 @@ class CollectorPlan(msgspec.Struct, frozen=True, kw_only=True):
     consumer: bool = False
     audience: Audience = Audience.NONE
     viewers: int = 0
+    relay: Relaying = Relaying.NONE
     settings: list[str] = []
 
 
@@ -93,6 +98,11 @@ def percentile(values: list[float], share: float) -> float:
 
 def collect(plan: CollectorPlan) -> Collected:
     """Record what the load server at `plan.url` sends."""
+    with server_for(plan.relay, Path(plan.data).parent) as server:
+        return _collect(plan, server)
+
+
+def _collect(plan: CollectorPlan, server: Served | None) -> Collected:
     names = symbol_names(plan.symbols)
     rest = plan.url.replace("ws://", "http://").replace("wss://", "https://")
     overrides = [
@@ -105,6 +115,8 @@ def collect(plan: CollectorPlan) -> Collected:
         f"MAX_DASHBOARD_CONNECTIONS={max(16, plan.viewers)}",
         *plan.settings,
     ]
+    if server is not None:
+        overrides += [f"NATS_URL={server.url}", "COLLECTOR=bench"]
     if plan.tls_ca:
         overrides.append(f"TLS_CA={plan.tls_ca}")
     config = load_config(None, overrides=overrides, environ={}, data_dir=Path(plan.data))
@@ -119,8 +131,9 @@ def collect(plan: CollectorPlan) -> Collected:
         pool = WorkerPool(workers=1, logs=inlet.address)
         run = Run(config, pool)
         dashboard = DashboardProcess(program, inlet.address)
+        relay = RelayProcess(relay_config(config, inlet.address)) if server is not None else None
         try:
-            async with attended(dashboard, plan.audience, plan.viewers):
+            async with attended(dashboard, plan.audience, plan.viewers), relayed(relay, server, plan.relay):
                 await run.start()
                 dashboard.publish(run.figures)
                 return await _Collection(plan, run, pool).measure()

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
-import subprocess
 from pathlib import Path
 from time import perf_counter, process_time
 
@@ -18,7 +16,7 @@ import msgspec
 from bench.books import load_books, symbol_names, walk_books
 from bench.days import MergePlan, make_day
 from bench.frames import data_frames
-from bench.relaying import find_server
+from bench.nats import nats_server
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.core.streams import Kind
 from hoga.relay.broker import Broker, BrokerFault, address_of
@@ -61,20 +59,10 @@ def measure_gather(plan: GatherPlan) -> GatheredCosts:
     for symbol in symbol_names(plan.symbols):
         day = SeriesDay(sent / "binance" / Kind.ORDERBOOK, symbol, Kind.ORDERBOOK, _DAY)
         make_day(MergePlan(data=str(day.directory), minutes=plan.minutes, per_minute=plan.per_minute), day, frames)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    conf = folder / "nats.conf"
-    conf.write_text(f'port: {port}\nhost: "127.0.0.1"\njetstream {{ store_dir: "{folder / "store"}" }}\n')
-    server = find_server()
-    assert server is not None, "the suite asked for it"
-    with (folder / "nats.log").open("ab") as log:
-        process = subprocess.Popen([server, "-c", str(conf)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
-        return asyncio.run(_measure(plan, sent, folder / "all", f"nats://127.0.0.1:{port}"))
+        with nats_server(folder) as server:
+            return asyncio.run(_measure(plan, sent, folder / "all", server.url))
     finally:
-        process.terminate()
-        process.wait(30)
         shutil.rmtree(folder)
 
 

@@ -9,21 +9,20 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import socket
 import subprocess
 import sys
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from time import monotonic, process_time, sleep, time_ns
+from time import monotonic, process_time, time_ns
 
 import msgspec
 
 from bench.books import RECORDED, symbol_names
 from bench.machine import pin_process
+from bench.nats import nats_server
 from bench.program import Program
-from bench.relaying import find_server
 from hoga.app.hub import connect
 from hoga.core.market import DataType
 from hoga.hub.events import BaseWebSocketEvent, StatusEvent
@@ -61,8 +60,8 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
 def measure_live(plan: LivePlan) -> Heard:
     """Take what comes."""
     folder = Path(plan.folder)
-    with _nats(folder) as address, _collector(plan, address):
-        return run_loop(_listen(plan, address))
+    with nats_server(folder) as server, _collector(plan, server.url):
+        return run_loop(_listen(plan, server.url))
 
 
 class _Desk:
@@ -108,32 +107,6 @@ async def _listen(plan: LivePlan, address: str) -> Heard:
         cpu_us=cpu / count * 1e6,
         missed=missed,
     )
-
-
-@contextmanager
-def _nats(folder: Path) -> Iterator[str]:
-    program = find_server()
-    if program is None:
-        raise RuntimeError("nats-server is not installed")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    command = [program, "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(folder / "nats")]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        try:
-            _wait_for(port)
-            yield f"nats://127.0.0.1:{port}"
-        finally:
-            server.kill()
-
-
-def _wait_for(port: int) -> None:
-    end = monotonic() + _START_S
-    while monotonic() < end:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        sleep(0.02)
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from io import BytesIO
@@ -22,6 +21,7 @@ import psutil
 from bench.books import load_books, symbol_names, walk_books
 from bench.days import MergePlan, make_day, minute_header, renumbered
 from bench.frames import data_frames
+from bench.nats import nats_server
 from hoga.archive.form.chunks import ChunkDecoder, ChunkEncoder, columns, read_packed
 from hoga.archive.form.journal import CONTROL, JournalHeader, JournalName, LegNote, encode_header, encode_note, journal_name, read_body
 from hoga.archive.form.seriesday import SeriesDay
@@ -29,7 +29,7 @@ from hoga.core.streams import Kind
 from hoga.core.times import day_of, minute_of
 from hoga.relay.broker import Broker, Received, address_of
 
-__all__ = ["RelayCosts", "RelayPlan", "find_server", "measure_relay"]
+__all__ = ["RelayCosts", "RelayPlan", "measure_relay"]
 
 _DAY = "2026-11-20"
 _BATCH_S = 0.0015
@@ -61,32 +61,16 @@ class RelayCosts(msgspec.Struct, frozen=True, kw_only=True):
     sealed_mb: float
 
 
-def find_server() -> str | None:
-    """Where nats-server is, None where it is not."""
-    return shutil.which("nats-server") or shutil.which("nats-server", path="/usr/sbin:/usr/local/sbin")
-
-
 def measure_relay(plan: RelayPlan) -> RelayCosts:
     """Start a server and two relays, one after the other."""
     folder = Path(plan.data)
     folder.mkdir(parents=True, exist_ok=True)
     frames = data_frames(load_books(Path(plan.capture)) if plan.capture else walk_books(2_000), plan.symbols, 60)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    conf = folder / "nats.conf"
-    conf.write_text(f'port: {port}\nhost: "127.0.0.1"\njetstream {{ store_dir: "{folder / "store"}" }}\n')
-    server = find_server()
-    assert server is not None, "the suite asked for it"
-    with (folder / "nats.log").open("ab") as log:
-        process = subprocess.Popen([server, "-c", str(conf)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    url = f"nats://127.0.0.1:{port}"
     try:
-        live_cpu, late, messages = asyncio.run(_live(plan, frames, folder / "live", url))
-        cpu_s, wall_s, size = _catch_up(plan, frames, folder / "sealed", url)
+        with nats_server(folder) as server:
+            live_cpu, late, messages = asyncio.run(_live(plan, frames, folder / "live", server.url))
+            cpu_s, wall_s, size = _catch_up(plan, frames, folder / "sealed", server.url)
     finally:
-        process.terminate()
-        process.wait(30)
         shutil.rmtree(folder)
     return RelayCosts(
         live_cpu=live_cpu,

@@ -12,6 +12,7 @@
     union        the archives of two collectors made one, where both have all, and where each lacks a fourth
     gather       what relays have sent, taken in and made durable; where nats-server is installed
     relay        15,000 frames a second sent to NATS while they come, and from disk afterwards; where nats-server is installed
+    relayed      the collector at that pace without a relay, beside one, and with the server gone; likewise
     past         a day as arrays, from zip, zst and Parquet; a book at an instant, batches, Parquet, events for hftbacktest
     replay       an archive replayed to one client: in its own time, how far from its time a frame comes; flat out, how many a second
     view         a seek in `hoga view`, anywhere in a day, until its answer, and until the page shows it
@@ -60,12 +61,14 @@ from bench.hub import CostPlan, Costs, LoadedHub, LoadedPlan, ReaderCosts, Reade
 from bench.live import Heard, LivePlan
 from bench.looking import Drawn, Looked, TreePlan, ViewPlan
 from bench.machine import Machine, describe_machine
+from bench.nats import find_server
 from bench.papers import PaperPlan, PaperTimes
 from bench.peers import Peer, PeerCost, find_peers, run_peer
 from bench.plans import LoadPlan, LoadReport
 from bench.program import Program, Ran, count_lines, recover
 from bench.reading import Batched, DayPlan, Loaded, Made
-from bench.relaying import RelayCosts, RelayPlan, find_server
+from bench.relayed import Relaying
+from bench.relaying import RelayCosts, RelayPlan
 from bench.replay import Replayed, ReplayPlan
 from bench.reports import Reported, ReportedPlan
 from bench.switches import Switched, SwitchPlan
@@ -90,6 +93,7 @@ PARTS = (
     "merge",
     "union",
     "relay",
+    "relayed",
     "gather",
     "past",
     "replay",
@@ -122,6 +126,8 @@ _AUDIENCES = {
     Audience.STOPPED: "dashboard stopped",
     Audience.KILLED: "dashboard killed every second",
 }
+_RELAYS = {Relaying.NONE: "no relay", Relaying.SENDING: "beside a relay", Relaying.AWAY: "NATS gone"}
+_RELAYED_RATE = 15_000
 _HUB_STREAMS = 1_000
 _USUAL_RATE, _USUAL_S = 2_000, 5.0
 _PAPER_RATE, _PAPER_WARM_S = 10_000, 6.0
@@ -270,7 +276,13 @@ def _paced_plan(bench: _Bench, rate: int, seconds: float) -> LoadPlan:
 
 
 def _collect(
-    bench: _Bench, load: LoadPlan, *, seconds: float = 0.0, consumer: bool = False, audience: Audience | None = None
+    bench: _Bench,
+    load: LoadPlan,
+    *,
+    seconds: float = 0.0,
+    consumer: bool = False,
+    audience: Audience | None = None,
+    relay: Relaying = Relaying.NONE,
 ) -> tuple[Collected, LoadReport]:
     """The whole program on one load. Raises BenchFailed when a frame is lost, in the account or in the files."""
     with _fresh(bench) as data, LoadServer(load, core=bench.server_core, folder=bench.folder) as server:
@@ -285,6 +297,7 @@ def _collect(
             consumer=consumer,
             audience=audience or Audience.NONE,
             viewers=_VIEWERS,
+            relay=relay,
         )
         collected = run_child("collect", plan, Collected, folder=bench.folder)
         report = server.stop()
@@ -484,6 +497,38 @@ def _viewers(bench: _Bench) -> list[Figure]:
         *(figure(f"viewers.{each}.rate", f"burst, {_AUDIENCES[each]}: recorded", "frames/s", rates[each]) for each in Audience),
         *(figure(f"viewers.{each}.cost", f"{at}, {_AUDIENCES[each]}: CPU of the collector", "µs/frame", costs[each]) for each in Audience),
         *(figure(f"viewers.{each}.lag_p99", f"{at}, {_AUDIENCES[each]}: receipt → OS, p99", "ms", p99s[each]) for each in Audience),
+    ]
+
+
+def _relayed(bench: _Bench) -> list[Figure]:
+    settings = bench.settings
+    if find_server() is None:
+        bench.tell("relayed: nats-server is not installed, left out")
+        return []
+    load = _paced_plan(bench, _RELAYED_RATE, settings.seconds)
+    costs: dict[Relaying, list[float]] = {how: [] for how in Relaying}
+    p99s = deepcopy(costs)
+    for number in range(settings.repeat):
+        for how in Relaying:
+            bench.tell(f"relayed: {_RELAYED_RATE:,} frames/s, {_RELAYS[how]}, run {number + 1}")
+            collected, _ = _collect(bench, load, seconds=settings.seconds, relay=how)
+            costs[how].append(100 * collected.cpu_s / collected.wall_s)
+            p99s[how].append(collected.lag_ms[1])
+    at = f"{_RELAYED_RATE:,}/s"
+    alone = median(costs[Relaying.NONE])
+    return [
+        *(figure(f"relayed.{how}.cpu", f"{at}, {_RELAYS[how]}: CPU of the collector", "% of a core", costs[how]) for how in Relaying),
+        *(figure(f"relayed.{how}.lag_p99", f"{at}, {_RELAYS[how]}: receipt → OS, p99", "ms", p99s[how]) for how in Relaying),
+        *(
+            figure(
+                f"relayed.{how}.more",
+                f"{at}, {_RELAYS[how]}: more CPU than without",
+                "% of a core",
+                [each - alone for each in costs[how]],
+                note="each run less the median of those without a relay",
+            )
+            for how in (Relaying.SENDING, Relaying.AWAY)
+        ),
     ]
 
 
@@ -1094,6 +1139,7 @@ _MEASURES: dict[str, Callable[[_Bench], list[Figure]]] = {
     "union": _union,
     "gather": _gather,
     "relay": _relay,
+    "relayed": _relayed,
     "past": _past,
     "replay": _replay,
     "view": _view,

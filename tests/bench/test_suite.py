@@ -34,6 +34,9 @@ FIGURES = {
     "streams.lag_p99",
     "consumer.p99",
     "live.p99",
+    "relayed.none.cpu",
+    "relayed.sending.more",
+    "relayed.away.lag_p99",
     "viewers.none.rate",
     "viewers.viewers.lag_p99",
     "viewers.killed.cost",
@@ -71,6 +74,8 @@ PART_OF = {"stage": "stages", "memory": "streams"}
 MUST_BE_NONE = {"streams.lost", "hub.lost", "program.lost", "program.status", "sustained.lost"}
 MAY_BE_NONE = MUST_BE_NONE | {
     "live.missed",
+    "relayed.sending.more",
+    "relayed.away.more",
     "trade.measuring",
     "memory.growth",
     "hub.dropped",

@@ -2,10 +2,11 @@
 
     python -m tests.campaign.scale --minutes 5 --kills 50 --seed 1
 
-Every collector has its own line to the simulator, which is cut and held back at random. The server loses its newest block of messages
-when it is killed. Held against `hoga merge` of the three archives, and against plain loops over their lines: the day that was gathered has
-every record that any of them wrote, once; its bytes have the same SHA-256, also where everything is gathered a second time, in another
-order, a tenth of it twice; a gap is left only where all three had one; `hoga verify` finds nothing wrong.
+Every collector has its own line to the simulator, which is cut, held back, and loses single frames at random, and its own clock: two of
+them are off by more than a minute (where faketime is installed). The server loses its newest block of messages when it is killed. Held
+against `hoga merge` of the three archives, and against plain loops over their lines: the day that was gathered has every record that any
+of them wrote, once; its bytes have the same SHA-256, also where everything is gathered a second time, in another order, a tenth of it
+twice; a gap is left only where all three had one; `hoga verify` finds nothing wrong.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import asyncio
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,16 +33,20 @@ from tests.nats_server import NatsServer
 from tests.relay.relays import FakeRelay
 
 ORDER = "COLLECTORS=tokyo,seoul,osaka"
+SKEWS_S = {"seoul": 75, "osaka": -90}
+"""So far a collector's clock is ahead."""
+LOST = 0.001
+"""Of the venue's frames, by each line."""
 
 
 class BadLine:
-    """A TCP proxy to one port of the simulator: connections are cut, and bytes held back, at random."""
+    """A TCP proxy to one port of the simulator: connections are cut, bytes held back, and frames of the venue's lost, at random."""
 
     def __init__(self, port: int, chance: random.Random) -> None:
         self._to, self._chance = port, chance
         self._loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[None]] = set()
-        self.cuts = 0
+        self.cuts = self.lost = 0
         ready = threading.Event()
         threading.Thread(target=self._serve, args=(ready,), daemon=True).start()
         ready.wait(10)
@@ -61,7 +67,7 @@ class BadLine:
             writer.close()
             return
         life = self._chance.uniform(4, 25)
-        pumps = asyncio.gather(self._pump(reader, back), self._pump(there, writer))
+        pumps = asyncio.gather(self._pump(reader, back), self._pump_frames(there, writer))
         try:
             await asyncio.wait_for(pumps, life)
         except (TimeoutError, OSError):
@@ -72,10 +78,30 @@ class BadLine:
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(1 << 16):
-            if self._chance.random() < 0.02:
-                await asyncio.sleep(self._chance.uniform(0, 0.5))
-            writer.write(data)
-            await writer.drain()
+            await self._hand_on(data, writer)
+
+    async def _pump_frames(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """The venue's side, WebSocket frame by frame: one without fragments and with data may be lost."""
+        try:
+            await self._hand_on(await reader.readuntil(b"\r\n\r\n"), writer)
+            while True:
+                head = await reader.readexactly(2)
+                wide = {126: 2, 127: 8}.get(head[1] & 127, 0)
+                head += await reader.readexactly(wide)
+                size = int.from_bytes(head[2:], "big") if wide else head[1] & 127
+                body = await reader.readexactly(size)
+                if head[0] in (0x81, 0x82) and b'"result"' not in body and self._chance.random() < LOST:
+                    self.lost += 1
+                    continue
+                await self._hand_on(head + body, writer)
+        except asyncio.IncompleteReadError as end:
+            writer.write(end.partial)
+
+    async def _hand_on(self, data: bytes, writer: asyncio.StreamWriter) -> None:
+        if self._chance.random() < 0.02:
+            await asyncio.sleep(self._chance.uniform(0, 0.5))
+        writer.write(data)
+        await writer.drain()
 
 
 class Field:
@@ -100,6 +126,7 @@ class Field:
     def start(self, what: str) -> None:
         """Start (again): a collector by its name, `relay NAME`, or `gather`."""
         kind, _, name = what.rpartition(" ")
+        clock = list[str]()
         settings = {"NATS_URL": self.nats.url} if what != name or what == "gather" else dict(SETTINGS)
         environment = dict(os.environ)
         if what == "gather":
@@ -110,12 +137,13 @@ class Field:
         else:
             command, folder = ["run"], name
             settings |= {"COLLECTOR": name}
+            clock = _clock(SKEWS_S.get(name, 0))
             environment |= self._through_bad_lines(name)
         (self.root / folder).mkdir(exist_ok=True)
         log = (self.root / f"{what.replace(' ', '-')}.log").open("ab")
         sets = [f"--set={key}={value}" for key, value in settings.items()]
         self.running[what] = subprocess.Popen(
-            [*HOGA, *command, *sets, "--data", str(self.root / folder)], env=environment, stdout=log, stderr=log
+            [*clock, *HOGA, *command, *sets, "--data", str(self.root / folder)], env=environment, stdout=log, stderr=log
         )
         log.close()
 
@@ -169,8 +197,16 @@ class Field:
         self.nats.stop()
 
     @property
-    def cuts(self) -> int:
-        return sum(line.cuts for lines in self._lines.values() for line in lines)
+    def lines(self) -> list[BadLine]:
+        return [line for lines in self._lines.values() for line in lines]
+
+
+def _clock(ahead_s: int) -> list[str]:
+    """What a command is begun with, to live so far ahead; its steady clock stays true."""
+    program = shutil.which("faketime")
+    if not ahead_s or program is None:
+        return []
+    return ["env", "FAKETIME_DONT_FAKE_MONOTONIC=1", program, "-f", f"{ahead_s:+d}s"]
 
 
 def campaign(root: Path, *, minutes: float, kills: int, seed: int) -> list[str]:
@@ -199,7 +235,8 @@ def campaign(root: Path, *, minutes: float, kills: int, seed: int) -> list[str]:
         field.stop(only=lambda what: True)
         faults += asyncio.run(_gather_again(field, root, day, chance))
         faults += _judge(root)
-        print(f"{kills} kills, {field.cuts} cuts of lines")
+        cuts, lost = sum(line.cuts for line in field.lines), sum(line.lost for line in field.lines)
+        print(f"{kills} kills, {cuts} cuts of lines, {lost} frames lost")
         return faults
     finally:
         field.end()

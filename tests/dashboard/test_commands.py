@@ -122,7 +122,9 @@ async def test_top_says_the_same_in_80_columns_as_in_200(told: Stage) -> None:
     for width, height in ((80, 24), (200, 50)):
         app = Top(told.page, str(told.folder))
         async with app.run_test(size=(width, height)) as pilot:
-            await eventually(lambda app=app: all(part in texts(app)[0] for part in ("trader hg", "cpu")) and texts(app)[1][0][4] not in ("", "–"))
+            await eventually(
+                lambda app=app: all(part in texts(app)[0] for part in ("trader hg", "cpu")) and texts(app)[1][0][4] not in ("", "–")
+            )
             told.hold()
             await pilot.pause()
             app.refresh_all()

@@ -158,11 +158,17 @@ async def test_what_is_pushed_is_the_simulators_a_cut_and_trades_included(runnin
         assert summed == pytest.approx(grown, rel=0.35), "one interval at each end"
         async with session.post(running.rest + "/sim/fault", json={"fault": "close", "code": 1006}) as answer:
             assert answer.status == 200
-        cut = (await hear(link, lambda message: any(each["reason"] == "disconnect" and not each["open"] for each in message.get("incidents", ()))))["incidents"]
+        cut = (
+            await hear(
+                link, lambda message: any(each["reason"] == "disconnect" and not each["open"] for each in message.get("incidents", ()))
+            )
+        )["incidents"]
         (incident,) = [each for each in cut if each["reason"] == "disconnect"]
         assert incident["streams"] >= 2 and incident["conn"] and incident["to"] > incident["from"]
         assert set(incident["of"] or ()) <= {0, 1}
-        await hear(link, lambda message: message["k"] == "news" and message["state"] == "recording" and message["totals"]["incidents_open"] == 0)
+        await hear(
+            link, lambda message: message["k"] == "news" and message["state"] == "recording" and message["totals"]["incidents_open"] == 0
+        )
         assert [trade[0] for trade in trades] == sorted(trade[0] for trade in trades)
         assert len(trades) > 5
     times = [message["t"] for message in news]

@@ -143,8 +143,11 @@ async def _unanswered_comes_again_soon(server: NatsServer) -> None:
     """What a killed consumer had not acknowledged is sent again after seconds, instead of a minute."""
     nats = pytest.importorskip("nats")
     async with await nats.connect(server.url) as client:
-        asked = client.jetstream()
-        (known,) = await asked.consumers_info("HOGA_SEGMENTS")
+        asked, found = client.jetstream(), []
+        while not found:  # it says that it is ready before it has asked for one
+            await asyncio.sleep(0.02)
+            found = await asked.consumers_info("HOGA_SEGMENTS")
+        known = found[0]
         await asked.add_consumer("HOGA_SEGMENTS", config=known.config.evolve(ack_wait=2.0))
         assert (await asked.consumer_info("HOGA_SEGMENTS", known.name)).config.ack_wait == 2.0
 

@@ -276,3 +276,24 @@ def test_one_message_in_another_relays_name_does_not_silence_it_for_good() -> No
     assert "two relays send as collector tokyo" in fault
     assert say("aa", 3, 1.5 + QUIET_S) == []
     assert "two relays" in say("ff", 2, 2.0 + QUIET_S)[0]
+
+
+def test_names_that_only_once_were_heard_keep_no_collector_out() -> None:
+    """A crowd of names without a journal fills the table for as long as it speaks."""
+    hearing = Hearing()
+    journal = "binance/orderbook/temporary/journal/0_2026-11-30_00-46_18ecabffd12ca145_3.journal"
+    for at in range(80):
+        head = LiveHead(collector=f"nobody{at}", session="ff", seq=1, journal=journal, sent_ns=0)
+        hearing.take(live_subject(head.collector), live_headers(head), b"", 0.0)
+    assert len(hearing.collectors) == 64
+    assert len(hearing.faults) == 16
+    hearing.tick(1.0 + QUIET_S)
+    recorder = Recorder(0, streams_of(0))
+    recorder.leg_up()
+    recorder.frame(0)
+    recorder.flush()
+    hearing.want("binance", recorder.streams)
+    relay, (name, data) = Relay(), recorder.journals[0]
+    items = [item for message in relay.cut(FOLDER, name, data) for item in hearing.take(*message, now_s=1.0 + QUIET_S)]
+    assert [item.frame for item in items if isinstance(item, Came)] == [frame for _, frame in recorder.sent]
+    assert hearing.collectors == ["tokyo"]

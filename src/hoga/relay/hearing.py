@@ -266,7 +266,7 @@ class Hearing:
     def _collector_of(self, head: LiveHead, now_s: float) -> _Collector:
         collector = self._collectors.get(head.collector)
         if collector is None:
-            if len(self._collectors) >= _COLLECTORS_MAX:
+            if len(self._collectors) >= _COLLECTORS_MAX and not self._forget_a_stranger(now_s):
                 raise ForeignMessage(f"collector {head.collector}: more than {_COLLECTORS_MAX} of them")
             collector = self._collectors[head.collector] = _Collector()
         if head.session in collector.past and now_s - collector.heard_s > QUIET_S:
@@ -274,6 +274,14 @@ class Hearing:
         if head.session in collector.past:
             raise ForeignMessage(f"two relays send as collector {head.collector}: the one that began last is heard")
         return collector
+
+    def _forget_a_stranger(self, now_s: float) -> bool:
+        """Let one go that is silent and never sent a journal that can be read: nothing of it is anybody's loss."""
+        for name, each in self._collectors.items():
+            if now_s - each.heard_s > QUIET_S and not any(lane.header for _, lane in _lanes(each)):
+                del self._collectors[name]
+                return True
+        return False
 
     def _number(self, collector: _Collector, head: LiveHead) -> bool:
         """Whether the message is the next one of its session."""
