@@ -23,6 +23,7 @@ from hoga.core.ledger import Reason
 from hoga.runtime.durable import write_file
 from hoga.runtime.shutdown import Phase, ShutdownManager
 from tests.recorder.test_sealing import InlinePool
+from tests.waiting import LONG_S
 
 CONFIG = """
 SYMBOLS = BTCUSDT
@@ -85,6 +86,7 @@ async def test_what_a_stop_cannot_seal_in_time_is_no_failure_and_the_next_start_
     assert len(list(folder.glob("*.journal"))) == 1
     assert not slow.jobs, "a first start has nothing to recover, and waits for no worker"
     workers = InlinePool()
+    be_patient(monkeypatch)
     again = Run(config, workers)  # type: ignore[arg-type]
     async with ShutdownManager() as shutdown:
         await again.start(shutdown)
@@ -127,11 +129,20 @@ async def run_once(tmp_path: Path, *, at_seal: Callable[[], object] = lambda: No
     return shutdown, run.venues[0].recorder.config.journal_folder
 
 
+def wait_for_disks(patch: pytest.MonkeyPatch, *, drain_s: float, last_word_s: float, seal_s: float) -> None:
+    for name, seconds in {"venue_run._DRAIN_S": drain_s, "venue_run._LAST_WORD_S": last_word_s, "run._SEAL_S": seal_s}.items():
+        patch.setattr(f"hoga.app.{name}", seconds)
+
+
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits for the disk in vain does not do so for seconds."""
-    for name, seconds in {"venue_run._DRAIN_S": 0.05, "venue_run._LAST_WORD_S": 0.02, "run._SEAL_S": 0.2}.items():
-        monkeypatch.setattr(f"hoga.app.{name}", seconds)
+    wait_for_disks(monkeypatch, drain_s=0.05, last_word_s=0.02, seal_s=0.2)
+
+
+def be_patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else the machine has to do: what the disk will confirm is waited for."""
+    wait_for_disks(monkeypatch, drain_s=LONG_S, last_word_s=LONG_S, seal_s=LONG_S)
 
 
 @pytest.mark.usefixtures("hasty")
@@ -150,6 +161,7 @@ async def test_a_stop_whose_disk_confirms_nothing_is_no_failure_and_the_next_sta
         for thread in threading.enumerate():
             if thread.name == "hoga-ending":
                 await asyncio.to_thread(thread.join)
+    be_patient(monkeypatch)
     shutdown, folder = await run_once(tmp_path)
     assert shutdown.exit_status == 0
     assert not list(folder.glob("*.journal"))
@@ -160,7 +172,7 @@ async def test_a_stop_whose_disk_confirms_nothing_is_no_failure_and_the_next_sta
 
 @pytest.mark.usefixtures("hasty")
 async def test_a_stop_whose_disk_confirms_late_seals_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hoga.app.run._SEAL_S", 2.2)
+    monkeypatch.setattr("hoga.app.run._SEAL_S", 2 * LONG_S)
     disk = SlowDisk(monkeypatch)
     shutdown, folder = await run_once(tmp_path, at_seal=disk.back.set)
     assert shutdown.report is not None

@@ -10,6 +10,7 @@ from time import time_ns
 import pytest
 
 from hoga.archive.form.journal import journal_name
+from hoga.archive.keep.lock import FolderLock
 from hoga.relay.folders import Folders
 from hoga.relay.hearing import QUIET_S, Came, Hearing, Item, Lost, Over
 from hoga.relay.live import LiveLane
@@ -43,6 +44,8 @@ async def test_a_journal_that_grows_by_any_bytes_is_heard_whole_and_a_silent_one
     hearing.want("binance", recorder.streams)
     ether = Ether(hearing, clock)
     (tmp_path / FOLDER).mkdir(parents=True)
+    lock = FolderLock(tmp_path / FOLDER)
+    assert lock.acquire()
     lane = LiveLane(Folders(tmp_path), ether, "tokyo", "a1", RelayCounts(), clock=clock)  # type: ignore[arg-type]  # all of it that is asked
     task = asyncio.create_task(lane.run())
     acts = [(chance.choice(["frame", "frame", "flush", "minute"]), chance.randrange(3), chance.randrange(400)) for _ in range(60)]
@@ -74,6 +77,14 @@ async def test_a_journal_that_grows_by_any_bytes_is_heard_whole_and_a_silent_one
         await looked(40)
         assert hearing.tick(clock.monotonic()) == [], "an empty message each second"
     assert set(ether.sizes[sent:]) == {0}
+    lock.release()
+    await looked(int(40 * (QUIET_S + 2)))
+    assert {item.why for item in hearing.tick(clock.monotonic()) if isinstance(item, Over)} == {"collector tokyo gives no sign of life"}
+    assert lock.acquire()
+    await looked(40 * 2)
+    assert hearing.collectors == ["tokyo"], "a recorder is there again"
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert hearing.tick(clock.monotonic() + 2 * QUIET_S) != []
+    lock.release()
+    hearing.tick(clock.monotonic() + 2 * QUIET_S)
+    assert hearing.collectors == []

@@ -5,7 +5,7 @@ take at once is gone, counted, and shows in the message numbers. Who wants all o
 
 A chunk is decoded here only to know which leg is which connection; what is sent are the bytes on the disk. Messages of a journal begin
 where the lane found it: at the first KEY after that, a second later at most, a reader can begin. Where nothing is written for a second
-an empty message says that the relay lives.
+an empty message says that all is well; not where the recorder is gone: its lock was seen, and nobody holds it any more.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ import msgspec
 from hoga.archive.form.chunks import KEY_MAGIC, ChunkDecoder, Packed, read_packed
 from hoga.archive.form.journal import CONTROL, LegNote, Note, decode_note, parse_journal_name, read_body
 from hoga.archive.form.regular import open_regular
+from hoga.archive.keep.life import LOCK_FILE
 from hoga.core.errors import ArchiveError
 from hoga.relay.broker import Broker
 from hoga.relay.folders import Folders
 from hoga.relay.status import RelayCounts
 from hoga.relay.subjects import Leg, LiveHead, live_headers, live_subject, part_bytes
 from hoga.runtime.clock import SYSTEM, Clock
+from hoga.runtime.locks import is_locked
 from hoga.runtime.logs import get_log
 
 __all__ = ["LiveLane"]
@@ -147,6 +149,7 @@ class LiveLane:
         self._said = clock.monotonic()
         self._open: dict[Path, _Journal] = {}
         self._homes: dict[Path, int] = {}
+        self._locked: set[Path] = set()
         self._skip: set[Path] = set()
 
     async def run(self) -> None:
@@ -163,12 +166,26 @@ class LiveLane:
                 for journal in list(self._open.values()):
                     await self._follow(journal)
                 if self._open and self._clock.monotonic() - self._said >= _BEAT_S:
-                    await self._send(next(iter(self._open.values())), _Piece(b"", 0, None))
+                    await self._say_all_is_well()
                 await self._clock.sleep(max(0.0, _GATHER_S - (self._clock.monotonic() - began)))
         finally:
             for journal in self._open.values():
                 journal.close()
             self._open.clear()
+
+    async def _say_all_is_well(self) -> None:
+        self._said = self._clock.monotonic()
+        for journal in self._open.values():
+            if self._is_recorded(journal.path.parent):
+                await self._send(journal, _Piece(b"", 0, None))
+                return
+
+    def _is_recorded(self, home: Path) -> bool:
+        """Whether a recorder holds the folder. A lock that never was seen may be one that cannot be seen from here: then it is believed."""
+        if is_locked(home / LOCK_FILE):
+            self._locked.add(home)
+            return True
+        return home not in self._locked
 
     async def _find_homes(self) -> None:
         """The folders that may hold journals."""
