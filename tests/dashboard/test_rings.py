@@ -107,3 +107,11 @@ def test_what_does_not_fit_together_is_left_out(spoilt: str) -> None:
     new = Curves(["a"])
     new.take(changed)
     assert column(new, "1m", T0) == [None] * 60
+
+
+def test_what_there_is_no_room_for_is_the_largest_that_there_is_and_nobody_is_warned() -> None:
+    curves = Curves(["late", "early", "never", "unknown"], dtype=numpy.float16)
+    curves.add(100, numpy.array([3.6e6, -1e9, numpy.inf, numpy.nan]))
+    newest = curves.over("1m", 100).values[-1]
+    assert newest[:3].tolist() == [65504.0, -65504.0, 65504.0]
+    assert numpy.isnan(newest[3])

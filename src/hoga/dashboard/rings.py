@@ -121,12 +121,14 @@ class _Fold:
 
 
 class Curves:
-    """Columns called `names`. `most`: those that are folded by the largest. `fine_s`: so many seconds are kept one by one."""
+    """Columns called `names`. `most`: those that are folded by the largest. `fine_s`: so many seconds are kept one by one. A value that
+    `dtype` has no room for is the largest that it has: a clock that is off by hours makes such latencies."""
 
     def __init__(self, names: Iterable[str], *, most: Iterable[str] = (), fine_s: int = 900, dtype: DTypeLike = numpy.float32) -> None:
         self.names = list(names)
         self._fine_s = fine_s
         self._dtype = numpy.dtype(dtype)
+        self._largest = float(numpy.finfo(self._dtype).max)
         self._second = -1
         largest = set(most)
         self._most = numpy.array([name in largest for name in self.names], dtype=bool)
@@ -136,6 +138,7 @@ class Curves:
     def add(self, second: int, values: Values) -> None:
         """The values of a second, by column; NaN: not known. Seconds that were stepped over since a sample just before are given the same:
         somebody looked, only not that often."""
+        values = numpy.clip(values, -self._largest, self._largest)
         stepped = range(self._second + 1, second) if 0 <= self._second < second <= self._second + _CARRY_S else ()
         for each in (*stepped, second):
             self._rings[0].put(each, values)
