@@ -128,8 +128,8 @@ def test_the_figures_are_those_of_the_run(stage: Stage, open_page: Open) -> None
 
 
 @pytest.mark.parametrize("language, words", [("en", {
-    "disconnected": "binance-1 has been disconnected for", "gate": "Latency gate closed: SYM001USDT too late", "disk-low": "The disk is nearly full",
-    "silent": "1 silent for 45 s: sym001usdt@depth20@100ms", "skewed": "The clocks of this machine and of binance differ",
+    "disconnected": "binance-1 has been disconnected for", "gate": "Not recorded: SYM001USDT too late", "disk-low": "The disk is nearly full",
+    "silent": "Silent for 45 s: sym001usdt@depth20@100ms", "skewed": "The clocks of this machine and of binance differ",
 }), ("ko", {
     "disconnected": "째 끊겨 있습니다", "gate": "지연 게이트 닫힘",
     "disk-low": "디스크가 거의 찼습니다", "silent": "무응답 스트림 1개", "skewed": "시계가 다릅니다",

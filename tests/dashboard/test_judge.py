@@ -94,7 +94,7 @@ def test_a_subscription_that_the_venue_does_not_accept_has_a_sentence_of_its_own
     refused = with_rows(snapshot, flags=[0, 0, 0, int(flag)], held=[(3, now_ns - 40 * SECOND_NS)])
     found = verdict(refused)
     assert (found.state, codes(found), found.healthy) == (RunHealth.DEGRADED, ["unsubscribed"], False)
-    assert sentence(found.reasons[0]) == "binance has not accepted 1 subscriptions for 40 s: sym001usdt@aggTrade"
+    assert sentence(found.reasons[0]) == "binance has not accepted for 40 s: sym001usdt@aggTrade. Asked again until it does"
     up_for_5_s = [msgspec.structs.replace(snapshot.connections[0], since_ns=now_ns - 5 * SECOND_NS)]
     found = verdict(msgspec.structs.replace(refused, connections=up_for_5_s))
     assert "unsubscribed" not in codes(found), "it may just be asking"
@@ -161,7 +161,7 @@ def test_sentences_can_be_filled() -> None:
 def test_a_clock_that_is_off_is_told_once_for_all_venues_with_the_figure_that_made_it() -> None:
     venues = [make_venue(venue=name, skewed=True, skew_ms=skew, clock_offset_ms=-1998.2) for name, skew in (("a", -1990.0), ("b", -3.0))]
     (reason,) = verdict(msgspec.structs.replace(make_snapshot(META), venues=venues)).reasons
-    assert sentence(reason) == "The clock of this machine is off by -1998.2 ms (by chrony)"
+    assert sentence(reason) == "The clock of this machine is off by -1998.2 ms (by chrony). Set it: chronyc makestep"
     odd = [make_venue(venue="a", skewed=True, skew_ms=-1990.4, clock_offset_ms=0.82), make_venue(venue="b", clock_offset_ms=0.82)]
     (reason,) = verdict(msgspec.structs.replace(make_snapshot(META), venues=odd)).reasons
     assert "latencies come out as -1990 ms" in sentence(reason)

@@ -51,23 +51,23 @@ CODES: dict[str, str] = {
     "stale": "The recorder has given no sign of life for {seconds} s",
     "starting": "The recorder is starting",
     "stopping": "The recorder is being stopped",
-    "disk-full": "The disk is full: {free} MB free, and {reserve} MB are kept back ({venue}). Recording is paused",
+    "disk-full": "The disk is full: {room} free, and {kept} are kept back ({venue}). Recording is paused",
     "writer": "The disk refuses to be written: {why} ({venue})",
     "disconnected": "{connection} has been disconnected for {seconds} s ({why}): {streams} streams are not recorded. "
     "Attempt {attempt} in {retry} s",
     "never-connected": "{connection} has not connected for {seconds} s ({why}): {streams} streams are not recorded. "
     "Attempt {attempt} in {retry} s",
     "quiet": "Nothing has come on {connection} for {seconds} s: {streams} streams",
-    "unsubscribed": "{venue} has not accepted {count} subscriptions for {seconds} s: {names}",
-    "silent": "{count} silent for {seconds} s: {names}",
-    "gate": "Latency gate closed: {names} too late (median {median} ms, threshold {threshold} ms). Not recorded",
+    "unsubscribed": "{venue} has not accepted for {seconds} s: {names}. Asked again until it does",
+    "silent": "Silent for {seconds} s: {names}. Halted, or misspelt?",
+    "gate": "Not recorded: {names} too late (median {median} ms). The latency gate opens again below {threshold} ms",
     "late": "Late, but recorded: {names} (median {median} ms, threshold {threshold} ms)",
     "backpressure": "The disk is slower than the market: {waiting} records wait",
-    "disk-low": "The disk is nearly full: {free} MB free, recording pauses at {reserve} MB",
+    "disk-low": "The disk is nearly full: {room} free, recording pauses at {kept}. Free some space, or lower DISK_RESERVE_MB",
     "disk-soon": "The disk reserve will be reached in {hours} h: hoga writes {per_day} MB a day",
     "disk-trend": "The disk reserve will be reached in {hours} h, as all programs on this file system use it up; hoga "
     "itself is not the cause",
-    "clock": "The clock of this machine is off by {offset} ms (by {source})",
+    "clock": "The clock of this machine is off by {offset} ms (by {source}). Set it: chronyc makestep",
     "skewed": "The clocks of this machine and of {venue} differ: latencies come out as {median} ms. Check this machine's (chrony, NTP)",
     "skewed-venue": "The clock of {venue} seems to be off: latencies come out as {median} ms, though this machine's is "
     "off by {offset} ms only (by {source})",
@@ -78,6 +78,8 @@ CODES: dict[str, str] = {
     "relay-damaged": "{count} files are not as they were sealed and are not sent to NATS, the newest {file}",
 }
 """Every reason's code, and its English sentence."""
+_SIZES = {"free": "room", "reserve": "kept"}
+"""Figures in MB, and what they are called in a sentence, where they have the unit that people read."""
 
 
 class RunHealth(StrEnum):
@@ -110,7 +112,8 @@ class Verdict(msgspec.Struct, frozen=True):
 
 def sentence(reason: Finding) -> str:
     """The reason in English."""
-    return CODES[reason.code].format(**reason.args)
+    sizes = {_SIZES[name]: f"{(int(value) << 20) / 1e9:,.1f} GB" for name, value in reason.args.items() if name in _SIZES}
+    return CODES[reason.code].format(**reason.args, **sizes)
 
 
 def judge(

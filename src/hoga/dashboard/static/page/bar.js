@@ -10,7 +10,7 @@ import { happenedText } from "./words.js";
 const GLYPHS = { recording: "●", degraded: "▲", stopped: "✕", waiting: "…" };
 const STALE_S = 1.7;
 const RECENT_MS = 600_000; // so long the bar speaks of what is over
-const LINES = 2; // of reasons, until more are asked for
+const LINES = { tabs: 2, wide: 3 }; // of reasons, until more are asked for
 
 export function mountBar(store) {
   let unfolded = false;
@@ -61,8 +61,8 @@ export function mountBar(store) {
   });
 
   const paintReasons = (list) => {
-    const more = list.length - LINES, was = reasons.hidden ? 0 : reasons.childElementCount;
-    lines.show(unfolded ? list : list.slice(0, LINES));
+    const most = LINES[root.dataset.mode] ?? LINES.wide, more = list.length - most, was = reasons.hidden ? 0 : reasons.childElementCount;
+    lines.show(unfolded ? list : list.slice(0, most));
     reasons.hidden = !list.length;
     unfold.hidden = more <= 0;
     put(unfold, unfolded ? t("less") : `+${more}`);
