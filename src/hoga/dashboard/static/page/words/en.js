@@ -61,7 +61,7 @@ export default {
   tile: {
     "records-1": "1 record", rate: "Frames", latency: "Latency", share: "Recorded today", incidents: "Incidents today", todisk: "To disk", disk: "Disk", records: "{count} records",
     "not-yet": "not known yet", day: "{share} % of the UTC day so far", worst: "worst {name} {ms} ms", "p50-p99": "half / 99 of 100", open: "{count} open",
-    "of-today": "of {count} today", "nothing-lost": "nothing was lost", "p50-most": "half {p50}, most {most} ms", free: "{unit} free", "days-later": "days left: known in an hour",
+    "of-today": "of {count} today", "nothing-lost": "nothing was lost", "p50-most": "half {p50}, most {most} ms", free: "{unit} free", "days-later": "days left: known in 1 h",
     pace: "hoga writes {pace} a day", years: "for ten years and more", days: "days left", left: "left", "free-pace": "{free} free, {pace} a day",
   },
   no: {
