@@ -65,8 +65,11 @@ class NatsServer:
         self._end(signal.SIGKILL)
 
     def pause(self) -> None:
-        """It stands still, with its connections open."""
+        """It stands still, with its connections open; each of its threads, once this returns."""
         os.kill(self.pid, signal.SIGSTOP)
+        threads = Path(f"/proc/{self.pid}/task")
+        if threads.exists():
+            until(lambda: all((each / "stat").read_text().rpartition(")")[2].split()[0] == "T" for each in threads.iterdir()))
 
     def resume(self) -> None:
         os.kill(self.pid, signal.SIGCONT)

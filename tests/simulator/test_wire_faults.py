@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import time
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -236,6 +238,8 @@ class TestRefusals:
         sim.inject(Fault(fault=FaultKind.REFUSE_TCP))
         with pytest.raises(aiohttp.ClientConnectorError):
             await http.ws_connect(sim.ws_url + "/ws")
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", urlsplit(sim.ws_url).port))
         assert await kept.frame()
         sim.clear_faults()
         for _ in range(1_000):

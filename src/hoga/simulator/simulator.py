@@ -289,7 +289,7 @@ class Simulator:
 
     def _refuse_tcp(self, active: ActiveFault) -> None:
         for venue in self.venues.values():
-            venue.streams.stop_listening()
+            venue.streams.refuse()
 
     def _step_clock(self, active: ActiveFault) -> None:
         self.clock.step_ns += int(active.fault.ms * 1e6)

@@ -14,7 +14,7 @@ import struct
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from picows import (
     WSAutoPingStrategy,
@@ -297,6 +297,21 @@ class Connection(WSListener):
         self._arm()
 
 
+_CAN_SHARE = hasattr(socket, "SO_REUSEPORT")
+_AGAIN_S = 0.1
+
+
+def _twin(listening: Any) -> socket.socket | None:
+    """A socket bound to the same address that does not listen: whoever connects is refused as soon as the other one is closed. None where
+    the address cannot be shared."""
+    if not _CAN_SHARE or not listening.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT):
+        return None
+    held = socket.socket(listening.family, listening.type)
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    held.bind(listening.getsockname())
+    return held
+
+
 class StreamServer:
     """Accepts connections, named `<name>-1`, `<name>-2`, …; `open_session` judges the handshake."""
 
@@ -322,6 +337,7 @@ class StreamServer:
         self._snapshots = snapshots
         self._count = 0
         self._server: asyncio.Server | None = None
+        self._held: socket.socket | None = None
         self._address = ("", 0)
         self._tls: ssl.SSLContext | None = None
 
@@ -333,21 +349,38 @@ class StreamServer:
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
         """Listen. Raises OSError when the port is taken."""
         self._tls = tls
-        self._server = await ws_create_server(
-            self._route, host, port, enable_auto_pong=False, ssl=tls, backlog=1024, reuse_address=True, disconnect_on_exception=False
-        )
-        self._address = (host, self._server.sockets[0].getsockname()[1])
+        await self._listen(host=host, port=port, reuse_address=True, reuse_port=_CAN_SHARE and not port)
 
-    def stop_listening(self) -> None:
-        """Refuse TCP connections; open connections live on."""
+    async def _listen(self, **where: Any) -> None:
+        self._server = await ws_create_server(
+            self._route, **where, enable_auto_pong=False, ssl=self._tls, backlog=1024, disconnect_on_exception=False
+        )
+        self._address = self._server.sockets[0].getsockname()[:2]
+
+    def refuse(self) -> None:
+        """Refuse TCP connections until `listen_again`; open ones live on. A port of the system's choosing stays ours meanwhile."""
         if self._server is not None:
+            self._held = _twin(self._server.sockets[0])
             self._server.close()
             self._server = None
 
     async def listen_again(self) -> None:
-        """Listen on the same port as before; behind a front door there is none."""
-        if self._server is None and self._address[0]:
-            await self.start(*self._address, self._tls)
+        """Listen on the same port as before, as soon as it is free; behind a front door there is none."""
+        held, self._held = self._held, None
+        if held is not None:
+            await self._listen(sock=held)
+        while self._server is None and self._address[0]:
+            try:
+                await self._listen(host=self._address[0], port=self._address[1], reuse_address=True)
+            except OSError:
+                await asyncio.sleep(_AGAIN_S)
+
+    def stop_listening(self) -> None:
+        """Give the port back; open connections live on."""
+        for each in (self._server, self._held):
+            if each is not None:
+                each.close()
+        self._server = self._held = None
 
     def protocol(self) -> asyncio.BaseProtocol:
         """A protocol for one connection that somebody else has accepted; made as `ws_create_server` makes its own, which gives none
