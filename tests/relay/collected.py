@@ -6,10 +6,11 @@ from pathlib import Path
 
 from hoga.archive.form.deflate import crc32
 from hoga.archive.form.layout import parse_segment
+from hoga.core.times import is_day
 from hoga.relay.door import LEDGER_SUFFIX, MANIFEST_SUFFIX
 from hoga.relay.subjects import FileKind, Listed, Part, cut, head_of, read_part, segments_subject
 
-__all__ = ["as_parts", "kind_of", "ledger_parts", "list_day", "parts_of", "tree"]
+__all__ = ["as_parts", "days_in", "kind_of", "ledger_parts", "list_day", "parts_of", "tree"]
 
 
 def kind_of(file: str) -> FileKind:
@@ -56,6 +57,11 @@ def list_day(root: Path, day: str) -> list[Listed]:
         told = kind_of(file) in (FileKind.LEDGER, FileKind.MANIFEST)
         found.append(Listed(file=file, kind=kind_of(file), bytes=len(data), crc32=crc32(data) if told else None))
     return found
+
+
+def days_in(root: Path) -> list[str]:
+    """The days of which something is there."""
+    return sorted({day for path in root.rglob("*") if is_day(day := path.name.partition(".")[0][-10:])})
 
 
 def tree(root: Path) -> dict[str, bytes]:

@@ -10,8 +10,10 @@ from hoga.relay.subjects import (
     PART_BYTES,
     SEGMENTS,
     AskDay,
+    AskDays,
     AskFile,
     DayAnswer,
+    DaysAnswer,
     Fault,
     FileAnswer,
     ask_subject,
@@ -21,7 +23,7 @@ from hoga.relay.subjects import (
     question_of,
     segments_subject,
 )
-from tests.relay.collected import kind_of, list_day
+from tests.relay.collected import days_in, kind_of, list_day
 
 
 class FakeRelay:
@@ -31,6 +33,8 @@ class FakeRelay:
         self.name, self.root = name, root
         self.broker = Broker(address_of(url, {}), f"relay-{name}")
         self.asked: list[str] = []
+        self.is_old = False
+        """Whether it is one of before there was the question for its days."""
         self._again = 0
 
     async def start(self) -> None:
@@ -62,6 +66,8 @@ class FakeRelay:
         question = question_of(message.payload)
         if isinstance(question, AskDay):
             return encode(DayAnswer(collector=self.name, day=question.day, files=list_day(self.root, question.day)))
+        if isinstance(question, AskDays) and not self.is_old:
+            return encode(DaysAnswer(collector=self.name, days=days_in(self.root)))
         if isinstance(question, AskFile):
             self.asked.append(question.file)
             path = self.root / question.file

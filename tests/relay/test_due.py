@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hoga.core.times import DAY_NS, MINUTE_NS, SECOND_NS, day_start_ns
-from hoga.relay.due import DayState, due_days, expected_collectors, next_look_ns
+from hoga.relay.due import DayState, due_days, expected_collectors, next_look_ns, past_days
 
 DAY = "2026-11-29"
 OVER = day_start_ns(DAY) + DAY_NS
@@ -46,6 +46,14 @@ def test_who_was_silent_is_asked_again_with_growing_pauses_for_ever() -> None:
 def test_the_oldest_comes_first_and_none_that_is_not_over(days: list[str], after: int) -> None:
     found = due_days([DayState(day=day) for day in days], now_ns=OVER + after, grace_ns=GRACE)
     assert found == sorted(day for day in days if day_start_ns(day) + DAY_NS + GRACE <= OVER + after)
+
+
+def test_no_day_since_the_oldest_known_one_is_left_out() -> None:
+    now = day_start_ns("2026-11-24") + 7
+    assert past_days(["2026-11-23", "2026-11-20"], now_ns=now) == ["2026-11-20", "2026-11-21", "2026-11-22", "2026-11-23"]
+    assert past_days([], now_ns=now) == past_days(["2026-11-24", "2026-11-25"], now_ns=now) == []
+    begun_at_nothing = past_days(["1970-01-02"], now_ns=now)
+    assert (len(begun_at_nothing), begun_at_nothing[-1]) == (366, "2026-11-23")
 
 
 def test_who_is_asked_of_a_day() -> None:

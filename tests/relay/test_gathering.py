@@ -18,9 +18,10 @@ from hoga.archive.keep.merge import merge_day
 from hoga.archive.prove.verify import verify
 from hoga.archive.union.archives import Archive, unite_archives
 from hoga.core.errors import ArchiveBusy, DiskFull
-from hoga.core.times import DAY_NS, day_start_ns
+from hoga.core.times import DAY_NS, SECOND_NS, day_start_ns
 from hoga.relay.broker import Broker, BrokerFault, address_of
 from hoga.relay.due import DayState
+from hoga.relay.gathered import read_days, write_days
 from hoga.relay.gathering import Gather, GatherSettings
 from hoga.relay.subjects import SEGMENTS
 from hoga.runtime.clock import ManualClock
@@ -220,6 +221,67 @@ async def test_a_broker_that_lost_its_newest_messages_costs_nothing(tmp_path: Pa
             while not (await gather.end(DAY)).settled:
                 pass
     assert _united(root).sha256 == _truth(tmp_path, tokyo)
+
+
+async def test_days_on_which_nothing_could_come_are_asked_for(tmp_path: Path, nats_server: NatsServer) -> None:
+    """Gather was away for longer than the broker keeps messages, and relays do not send again what was acknowledged."""
+    nats_server.start()
+    root, clock = tmp_path / "all", ManualClock(day_start_ns("2026-11-24") + 3600 * SECOND_NS)
+    (root / ".collectors").mkdir(parents=True)
+    write_days(root / ".collectors", [DayState(day=day, united_ns=5) for day in ("2026-11-20", "2026-11-23")])
+    async with _gather(root, nats_server, collectors=("tokyo",), clock=clock, intake=False) as gather:
+        assert gather.pending_days() == ["2026-11-21", "2026-11-22"]
+        clock.advance(24 * 3600)
+        await gather._look()
+        assert gather.pending_days()[-1] == "2026-11-24"
+
+
+@pytest.mark.parametrize("named", [(), ("tokyo",)])
+async def test_a_new_archive_asks_for_the_days_that_collectors_have(
+    tmp_path: Path, nats_server: NatsServer, relays: Relays, named: tuple[str, ...]
+) -> None:
+    """Its disk was lost: nothing of these days is sent any more. Whoever does not answer is asked until it does, in another life too."""
+    tokyo = _record(tmp_path / "tokyo", "tokyo", {0: list(range(30))})
+    _merge(tokyo)
+    relay = relays("tokyo", tokyo)
+    root = tmp_path / "all"
+    async with _gather(root, nats_server, collectors=named, intake=False) as gather:
+        gather._collector("tokyo")  # it sends something of today
+        await gather.ask_for_days()
+        assert gather.pending_days() == []
+    await relay.start()
+    async with _gather(root, nats_server, collectors=named) as gather:
+        gather._collector("tokyo")
+        await asyncio.wait_for(gather.until_idle(), _PATIENT_S)
+        await gather.ask_for_days()
+        assert (await asyncio.wait_for(gather.end(DAY), _PATIENT_S)).settled
+    assert _united(root).sha256 == _truth(tmp_path, tokyo)
+    async with _gather(root, nats_server, collectors=named) as gather:
+        assert gather._days[DAY].settled
+        assert gather._asked_days == {"tokyo"}
+
+
+async def test_a_relay_that_cannot_say_which_days_it_has_is_asked_once(tmp_path: Path, nats_server: NatsServer, relays: Relays) -> None:
+    relay = relays("tokyo", _record(tmp_path / "tokyo", "tokyo", {0: list(range(30))}))
+    relay.is_old = True
+    await relay.start()
+    async with _gather(tmp_path / "all", nats_server, collectors=("tokyo",), intake=False) as gather:
+        await gather.ask_for_days()
+        assert gather._asked_days == {"tokyo"}
+        assert not gather._days
+
+
+async def test_an_archive_of_before_is_not_filled_with_what_collectors_had_then(
+    tmp_path: Path, nats_server: NatsServer, relays: Relays
+) -> None:
+    relay = relays("tokyo", _record(tmp_path / "tokyo", "tokyo", {0: list(range(30))}))
+    await relay.start()
+    root = tmp_path / "all"
+    (root / ".collectors").mkdir(parents=True)
+    (root / ".collectors" / "gather.json").write_text('{"consumer":"gather-1"}')
+    async with _gather(root, nats_server, collectors=("tokyo",), intake=False) as gather:
+        await gather.ask_for_days()
+    assert read_days(root / ".collectors") == []
 
 
 async def test_a_second_gather_in_one_folder_is_refused(tmp_path: Path, nats_server: NatsServer, relays: Relays) -> None:

@@ -25,9 +25,11 @@ from hoga.relay.subjects import (
     LIVE,
     SEGMENTS,
     AskDay,
+    AskDays,
     AskFile,
     AskWho,
     DayAnswer,
+    DaysAnswer,
     Fault,
     FileAnswer,
     FileKind,
@@ -71,7 +73,7 @@ def sent_by(relay: Relay) -> tuple[int, int, int]:
     return status.files, status.lines_bytes, status.days
 
 
-async def ask(broker: Broker, question: AskWho | AskDay | AskFile) -> object:
+async def ask(broker: Broker, question: AskWho | AskDay | AskDays | AskFile) -> object:
     payload = await broker.ask(ask_subject("tokyo"), encode(question), timeout_s=30)
     assert payload is not None
     return answer_of(payload)
@@ -236,6 +238,7 @@ async def test_questions_are_answered_and_nonsense_too(nats_server: NatsServer, 
         closed = await ask(broker, AskDay("2026-11-19"))
         assert isinstance(closed, DayAnswer)
         assert [(listed.kind.value, listed.folded) for listed in closed.files] == [("manifest", False), ("day", False), ("ledger", True)]
+        assert await ask(broker, AskDays()) == DaysAnswer(collector="tokyo", days=["2026-11-19", DAY])
         assert await ask(broker, AskDay("2020-01-01")) == DayAnswer(collector="tokyo", day="2020-01-01", files=[])
         everything = await ask(broker, AskDay(DAY))
         assert isinstance(everything, DayAnswer)

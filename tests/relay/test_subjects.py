@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from hoga.relay.subjects import (
     MESSAGE_ID,
     AskDay,
+    AskDays,
     AskFile,
     AskWho,
     DayAnswer,
+    DaysAnswer,
     Fault,
     FileAnswer,
     FileHead,
@@ -215,12 +217,13 @@ def test_a_live_head_comes_back(head: LiveHead) -> None:
 
 
 def test_questions_and_answers_come_back() -> None:
-    for question in (AskWho(), AskDay("2026-11-29"), AskDay("2026-11-29", "a/b"), AskFile(FILE)):
+    for question in (AskWho(), AskDay("2026-11-29"), AskDay("2026-11-29", "a/b"), AskDays(), AskFile(FILE)):
         assert question_of(encode(question)) == question
     listed = Listed(file=FILE, kind=FileKind.LEDGER, bytes=7, crc32=9, folded=True)
     for answer in (
         WhoAnswer(collector="tokyo", version="1.2", session="0a", since_ns=7),
         DayAnswer(collector="tokyo", day="2026-11-29", files=[listed], next=FILE),
+        DaysAnswer(collector="tokyo", days=["2026-11-28", "2026-11-29"]),
         FileAnswer(collector="tokyo", file=FILE, sent=False, why="no such file"),
         Fault("nonsense"),
     ):

@@ -68,6 +68,7 @@ async def gather_once(
         running = asyncio.create_task(gather.run(days=False), name="gather")
         try:
             await gather.until_idle()
+            await gather.ask_for_days()
             days = [day] if day is not None else gather.pending_days()
             return [await gather.end(each) for each in days], gather.shelf.names()
         finally:

@@ -1,4 +1,5 @@
-"""relay.answers: what a relay answers on `hoga.ask.COLLECTOR`: who it is, what the disk has of a day, a file once more."""
+"""relay.answers: what a relay answers on `hoga.ask.COLLECTOR`: who it is, of which days the disk has anything, what
+it has of one, a file once more."""
 
 from __future__ import annotations
 
@@ -22,9 +23,11 @@ from hoga.relay.status import RelayCounts
 from hoga.relay.subjects import (
     Answer,
     AskDay,
+    AskDays,
     AskFile,
     AskWho,
     DayAnswer,
+    DaysAnswer,
     Fault,
     FileAnswer,
     FileKind,
@@ -73,6 +76,8 @@ class Answers:
             return self._who
         if isinstance(question, AskFile):
             return await self._send(question)
+        if isinstance(question, AskDays):
+            return DaysAnswer(collector=self._who.collector, days=await asyncio.to_thread(self._folders.days))
         files = await asyncio.to_thread(self._files, question)
         return _page(self._who.collector, question, files)
 

@@ -11,20 +11,23 @@ from collections.abc import Iterable
 import msgspec
 
 from hoga.archive.form.spans import day_span
-from hoga.core.times import MINUTE_NS, SECOND_NS
+from hoga.core.times import DAY_NS, MINUTE_NS, SECOND_NS, day_of, day_start_ns
 
-__all__ = ["DayState", "due_days", "expected_collectors", "next_look_ns"]
+__all__ = ["DayState", "due_days", "expected_collectors", "next_look_ns", "past_days"]
 
 _FIRST_PAUSE_NS = 60 * SECOND_NS
 _LONGEST_PAUSE_NS = 60 * MINUTE_NS
 _QUIET_NS = 20 * SECOND_NS
 """What comes late comes in crowds: so long after the last of it."""
+_ASKED_BACK_DAYS = 366
+"""A day that nothing tells of is looked for no further back: a clock may have stood at 1970."""
 
 
 class DayState(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a day. `united_ns`: when it was united last, 0: never. `absent`: who could not be asked, or has what did not come;
     `open`: who has not merged it; `failed`: (what, why) of series that could not be united or proven. `tries`: how often in
-    a row something was left. `changed_ns`: when something of it came last, 0: nothing since."""
+    a row something was left. `changed_ns`: when something of it came last, 0: nothing since. `said_by`: collectors that
+    said they have something of it when they were asked for their days."""
 
     day: str
     united_ns: int = 0
@@ -35,6 +38,7 @@ class DayState(msgspec.Struct, frozen=True, kw_only=True):
     changed_ns: int = 0
     records: int = 0
     series: int = 0
+    said_by: tuple[str, ...] = ()
 
     @property
     def settled(self) -> bool:
@@ -60,8 +64,18 @@ def next_look_ns(state: DayState, *, grace_ns: int) -> int:
     return max(over, min(again, default=over))
 
 
+def past_days(known: Iterable[str], *, now_ns: int) -> list[str]:
+    """Every day from the oldest known one to yesterday: one of which nothing came is asked for like the others."""
+    today = day_start_ns(day_of(now_ns))
+    begun = [at for day in known if (at := day_start_ns(day)) < today]
+    if not begun:
+        return []
+    first = max(min(begun), today - _ASKED_BACK_DAYS * DAY_NS)
+    return [day_of(at) for at in range(first, today, DAY_NS)]
+
+
 def expected_collectors(configured: Iterable[str], of_day: Iterable[str], of_day_before: Iterable[str]) -> list[str]:
-    """Who is asked of a day: those that are configured, or (where nobody is) whoever sent something of the day before; and whoever sent
-    something of this one."""
+    """Who is asked of a day: those that are configured, or (where nobody is) whoever sent something of the day before (the last one of
+    which something is here); and whoever sent something of this one, or said that it has some."""
     wanted = set(configured) or set(of_day_before)
     return sorted(wanted | set(of_day))

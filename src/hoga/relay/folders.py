@@ -95,6 +95,11 @@ class Folders:
         series = {each for each in (*seen.ledgers, *seen.manifests) if each.day == day}
         return sorted(series), [path for path in seen.lists if path.name.startswith(f"instruments_{day}")]
 
+    def days(self) -> list[str]:
+        """The days of which any series has anything, by date."""
+        seen = self.look()
+        return sorted({each.day for each in (*seen.ledgers, *seen.manifests)})
+
     def _walk(self, root: Path, known: set[Path]) -> Iterator[Path]:
         """The folders below `root` with the series' files, journals and open days; those of a day are not gone into."""
         folders = [root]

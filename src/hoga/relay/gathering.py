@@ -3,6 +3,7 @@ what it has, what is missing is fetched, and the day is united.
 
     intake     messages → `relay.shelf` (durable) → acknowledged. Damaged and foreign ones are refused, counted, told once, and never come
                again
+    days       every day since the oldest known one; a new archive asks each collector which days it has, and keeps who was asked
     day's end  `relay.due` says which day; each collector is asked for its list; `relay.settle` says what is missing, it is asked for;
                then `relay.ending` unites and proves. Both run in a worker; while a collector's day is settled, what comes of it waits
     status     `.collectors/status.json`, for `hoga ls`, the dashboard and whoever watches; `days.json` remembers what is done
@@ -25,13 +26,12 @@ from typing import Any
 
 import msgspec
 
-from hoga.archive.form.spans import day_span
 from hoga.archive.keep.lock import FolderLock
 from hoga.core.errors import ArchiveBusy, ArchiveError, HogaError
 from hoga.core.times import MINUTE_NS, day_of, is_day
 from hoga.relay.broker import Broker, BrokerFault, Pull, Received
 from hoga.relay.door import place_of
-from hoga.relay.due import DayState, due_days, expected_collectors, next_look_ns
+from hoga.relay.due import DayState, due_days, expected_collectors, next_look_ns, past_days
 from hoga.relay.ending import Ended, end_day
 from hoga.relay.gathered import CollectorState, GatherState, read_days, write_days, write_state
 from hoga.relay.settle import Settled, settle_day
@@ -39,8 +39,11 @@ from hoga.relay.shelf import Shelf, State, Taken
 from hoga.relay.subjects import (
     SEGMENTS,
     AskDay,
+    AskDays,
     AskFile,
     DayAnswer,
+    DaysAnswer,
+    Fault,
     FileAnswer,
     ForeignMessage,
     Listed,
@@ -79,6 +82,9 @@ _STUCK_S = 60.0
 _TELL_EVERY_S = 60.0
 _ANY = "hoga.segments.*"
 _ID_FILE = "gather.json"
+_ASKED_FILE = "asked.json"
+"""Which collectors have said what days they have, of an archive that began empty; there is none where one did not."""
+_ASK_DAYS_EVERY_S = 60.0
 _NOT_UNITED = "a day could not be united"
 
 
@@ -112,6 +118,9 @@ class Gather:
         self._caught_up = False
         self._ending = asyncio.Lock()
         self._next_stray = 0.0
+        self._today = ""
+        self._asked_days: set[str] | None = None
+        self._next_days = 0.0
         self._last_step = clock.monotonic()
         self.idle = asyncio.Event()
         """Set when the server has nothing more for us, as far as is known."""
@@ -127,7 +136,10 @@ class Gather:
         if not lock.acquire():
             raise ArchiveBusy(self.shelf.home, "another hoga gather is at work here")
         self._lock = lock
+        if not (self.shelf.home / _ID_FILE).exists():  # a new archive
+            write_file(self.shelf.home / _ASKED_FILE, [b"[]"])
         self._durable = _identity(self.shelf.home / _ID_FILE)
+        self._asked_days = _names_in(self.shelf.home / _ASKED_FILE)
         self._days = {each.day: each for each in read_days(self.shelf.home) if is_day(each.day)}
         for name in self.shelf.names():
             self._seen[name] = CollectorState(name=name)
@@ -135,6 +147,7 @@ class Gather:
                 self._days.setdefault(day, DayState(day=day))
         for name in self._settings.collectors:
             self._seen.setdefault(name, CollectorState(name=name))
+        self._know_past()
         await self._broker.open()
         await self._broker.on_connected(self._make_stream)
 
@@ -300,9 +313,56 @@ class Gather:
 
     async def _look(self) -> None:
         """Unite the oldest day that is due."""
+        self._know_past()
+        if self._broker.connected:
+            await self.ask_for_days()
         due = due_days(self._days.values(), now_ns=self._clock.time_ns(), grace_ns=self._grace_ns)
         if due and self._broker.connected and self._caught_up:
             await self.end(due[0])
+
+    def _know_past(self) -> None:
+        """Days of which nothing came, because nobody was there to take it or the broker lost it, are asked for as the others are."""
+        now = self._clock.time_ns()
+        if self._today != day_of(now):
+            self._today = day_of(now)
+            for day in past_days(self._days, now_ns=now):
+                self._days.setdefault(day, DayState(day=day))
+
+    async def ask_for_days(self) -> None:
+        """Of an archive that began empty: ask each collector once which days it has."""
+        left = [] if self._asked_days is None else [name for name in self._seen if name not in self._asked_days]
+        if self._asked_days is None or not left or self._clock.monotonic() < self._next_days:
+            return
+        self._next_days = self._clock.monotonic() + _ASK_DAYS_EVERY_S
+        found = await asyncio.gather(*(self._days_of(name) for name in left))
+        answered = {name: days for name, days in zip(left, found, strict=True) if days is not None}
+        if not answered:
+            return
+        for name, days in answered.items():
+            for day in filter(is_day, days):
+                self._said(name, day)
+        self._asked_days |= answered.keys()
+        self._remember()  # first what they said, then that they were asked
+        write_file(self.shelf.home / _ASKED_FILE, [msgspec.json.encode(sorted(self._asked_days))])
+
+    def _said(self, name: str, day: str) -> None:
+        state = self._days.get(day, DayState(day=day))
+        changed = self._clock.time_ns() if state.united_ns and name not in state.said_by else state.changed_ns
+        said_by = tuple(sorted({*state.said_by, name}))
+        self._days[day] = msgspec.structs.replace(state, said_by=said_by, changed_ns=changed)
+
+    async def _days_of(self, name: str) -> list[str] | None:
+        """The days of which a collector has anything, None when it does not answer."""
+        try:
+            said = await self._broker.ask(ask_subject(name), encode(AskDays()), timeout_s=_ASK_S)
+            answer = answer_of(said) if said is not None else None
+        except (BrokerFault, ForeignMessage) as fault:
+            _log.debug("no answer", collector=name, why=str(fault))
+            return None
+        if isinstance(answer, Fault):  # a relay of an older hoga
+            _log.info("a collector cannot say which days it has", collector=name, why=answer.why)
+            return []
+        return answer.days if isinstance(answer, DaysAnswer) else None
 
     @property
     def _grace_ns(self) -> int:
@@ -375,11 +435,10 @@ class Gather:
         )
 
     def _expected(self, day: str) -> list[str]:
-        before = day_of(day_span(day)[0] - 1)
         of = {name: _days_on_shelf(self.shelf.folder(name)) for name in self.shelf.names()}
-        return expected_collectors(
-            self._settings.collectors, (name for name in of if day in of[name]), (name for name in of if before in of[name])
-        )
+        before = max((each for days in of.values() for each in days if each < day), default="")
+        have = {*self._days[day].said_by, *(name for name in of if day in of[name])}
+        return expected_collectors(self._settings.collectors, have, (name for name in of if before in of[name]))
 
     async def _complete(self, name: str, day: str) -> tuple[str, Settled | None]:
         """Ask a collector for its day, and for what is missing of it. None: it did not answer (what came is settled all the same)."""
@@ -502,6 +561,16 @@ def _days_on_shelf(home: Path) -> set[str]:
                 stem = path.name.removesuffix(".manifest.json")
                 found.add(stem[-10:])
     return {day for day in found if is_day(day)}
+
+
+def _names_in(path: Path) -> set[str] | None:
+    """The names in a file, None where there is none."""
+    try:
+        return set(msgspec.json.decode(path.read_bytes(), type=list[str]))
+    except FileNotFoundError:
+        return None
+    except msgspec.MsgspecError:  # all are asked once more
+        return set()
 
 
 def _identity(path: Path) -> str:

@@ -2,7 +2,7 @@
 
     hoga.segments.COLLECTOR   stream HOGA_SEGMENTS: one message is one part of one file, as its bytes lie on disk
     hoga.live.COLLECTOR       stream HOGA_LIVE: chunks of one journal, as they lie on disk
-    hoga.ask.COLLECTOR        request and reply: who are you, what have you of a day, send that file again
+    hoga.ask.COLLECTOR        request and reply: who are you, which days have you, what have you of one, send that file again
 
 A file comes as `FileHead` and numbered parts (`cut`), each of which tells all of it: any of them may come first, twice, or late
 (`read_part` opens one, `Gathered` counts them, `put_together` proves what they make). What grows (a ledger) comes as the lines that are
@@ -36,9 +36,11 @@ __all__ = [
     "SEGMENTS",
     "Answer",
     "AskDay",
+    "AskDays",
     "AskFile",
     "AskWho",
     "DayAnswer",
+    "DaysAnswer",
     "Fault",
     "FileAnswer",
     "FileHead",
@@ -188,7 +190,11 @@ class AskFile(msgspec.Struct, frozen=True, tag_field="ask", tag="file"):
     file: str
 
 
-Question = AskWho | AskDay | AskFile
+class AskDays(msgspec.Struct, frozen=True, tag_field="ask", tag="days"):
+    """Which days have you anything of? A relay of before this question answers that it does not understand it."""
+
+
+Question = AskWho | AskDay | AskFile | AskDays
 
 
 class WhoAnswer(msgspec.Struct, frozen=True, kw_only=True, tag_field="answer", tag="who"):
@@ -225,6 +231,13 @@ class DayAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
     next: str | None = None
 
 
+class DaysAnswer(msgspec.Struct, frozen=True, kw_only=True, tag_field="answer", tag="days"):
+    """`days`: of which a collector has anything, by date."""
+
+    collector: str
+    days: list[str]
+
+
 class FileAnswer(msgspec.Struct, frozen=True, kw_only=True, tag_field="answer", tag="file"):
     """`sent`: the file is on the segments lane again, acknowledged. `why` not, else None."""
 
@@ -240,7 +253,7 @@ class Fault(msgspec.Struct, frozen=True, tag_field="answer", tag="fault"):
     why: str
 
 
-Answer = WhoAnswer | DayAnswer | FileAnswer | Fault
+Answer = WhoAnswer | DayAnswer | DaysAnswer | FileAnswer | Fault
 
 _encoder = msgspec.json.Encoder()
 _question_decoder = msgspec.json.Decoder(Question)
