@@ -7,6 +7,7 @@ import errno
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -20,14 +21,19 @@ from hoga.archive.union.archives import Archive, unite_archives
 from hoga.core.errors import ArchiveBusy, DiskFull
 from hoga.core.times import DAY_NS, SECOND_NS, day_start_ns
 from hoga.relay.broker import Broker, BrokerFault, address_of
+from hoga.relay.door import place_of
 from hoga.relay.due import DayState
+from hoga.relay.ending import Ended
 from hoga.relay.gathered import read_days, write_days
 from hoga.relay.gathering import Gather, GatherSettings
+from hoga.relay.settle import Settled
+from hoga.relay.shelf import Shelf, State, Taken
 from hoga.relay.subjects import SEGMENTS
 from hoga.runtime.clock import ManualClock
 from hoga.runtime.pool import WorkerPool
 from tests.archive.workshop import DAY, Workshop, agg_trade
 from tests.nats_server import NatsServer, nats_server
+from tests.relay.collected import parts_of
 from tests.relay.relays import FakeRelay
 
 __all__ = ["nats_server"]
@@ -328,6 +334,98 @@ async def test_a_day_that_fails_keeps_no_other_from_its_turn(
         assert told["2026-11-20"].failed == (("2026-11-20", "ValueError: a bug"),)
         assert told["2026-11-21"].failed == (("2026-11-21", str(faults["2026-11-21"])),)
         assert not told["2026-11-20"].settled
+
+
+async def _ending(gather: Gather, monkeypatch: pytest.MonkeyPatch, stop: Callable[[int], None]) -> None:
+    """`gather.end(DAY)` with one collector; `stop` is called before each of its steps, by number, and each of them takes a turn."""
+    steps = count()
+
+    async def step() -> None:
+        stop(next(steps))
+        await asyncio.sleep(0)
+
+    async def complete(name: str, day: str) -> tuple[str, Settled | None]:
+        await step()
+        return name, Settled()
+
+    async def submit(work: object, *arguments: object) -> Ended:
+        await step()
+        return Ended(day=DAY, united=[], records=0, gaps=0, conflicts=0, failed=[], left_out=[], told={})
+
+    async def on_disk(act: Callable[[], object]) -> object:
+        await step()
+        return act()
+
+    monkeypatch.setattr(gather, "_complete", complete)
+    monkeypatch.setattr(gather._pool, "submit", submit)
+    monkeypatch.setattr(gather, "_on_disk", on_disk)
+    await gather.end(DAY)
+
+
+def _cancel_this() -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+
+
+@pytest.mark.parametrize("united_ns", [0, 5])
+async def test_whatever_ends_a_look_what_had_come_is_still_to_be_united(
+    tmp_path: Path, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch, united_ns: int
+) -> None:
+    """Cancelled, and killed, at each step of it; not after the last one, which remembers that it is done."""
+    nats_server.start()
+    async with _gather(tmp_path / "all", nats_server, collectors=("tokyo",), intake=False) as gather:
+        last = 3
+        for at in range(last + 1):
+            gather._days[DAY] = DayState(day=DAY, united_ns=united_ns, changed_ns=7)
+            write_days(gather.shelf.home, [DayState(day=DAY, united_ns=united_ns)])
+            with pytest.raises(asyncio.CancelledError):
+                await asyncio.create_task(_ending(gather, monkeypatch, lambda number, at=at: _cancel_this() if number == at else None))
+            (on_disk,) = read_days(gather.shelf.home)
+            assert not gather._days[DAY].settled or at == last
+            assert not on_disk.settled or at == 0  # its minutes are still on the shelf then, by which the next life knows
+        await _ending(gather, monkeypatch, lambda number: None)
+        assert gather._days[DAY].settled
+        (on_disk,) = read_days(gather.shelf.home)
+        assert on_disk == gather._days[DAY]
+
+
+async def test_what_comes_while_a_day_is_united_is_united_after_it(
+    tmp_path: Path, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also the first time, and where a clock stands still."""
+    nats_server.start()
+    (segment, *_) = parts_of("tokyo", _record(tmp_path / "tokyo", "tokyo", {0: [1]}))
+    place = place_of(segment.head.file)
+    clock = ManualClock(day_start_ns(DAY) + 2 * DAY_NS)
+    async with _gather(tmp_path / "all", nats_server, collectors=("tokyo",), intake=False, clock=clock) as gather:
+        for state in (DayState(day=DAY), DayState(day=DAY, united_ns=5, changed_ns=clock.time_ns())):
+            for at in range(4):
+                gather._days[DAY] = state
+                await _ending(
+                    gather,
+                    monkeypatch,
+                    lambda number, at=at: gather._note(segment, Taken(State.STORED, place)) if number == at else None,
+                )
+                assert gather._days[DAY].united_ns > 5
+                assert not gather._days[DAY].settled
+
+
+async def test_what_a_killed_life_had_taken_of_a_day_that_was_done_is_united(
+    tmp_path: Path, nats_server: NatsServer, relays: Relays
+) -> None:
+    """The kill came before it was remembered: what comes again then was seen before."""
+    tokyo = _record(tmp_path / "tokyo", "tokyo", {0: list(range(30))})
+    relay = relays("tokyo", tokyo)
+    await relay.start()
+    _merge(tokyo)
+    root = tmp_path / "all"
+    async with _gather(root, nats_server, collectors=("tokyo",)) as gather:
+        assert (await asyncio.wait_for(gather.end(DAY), _PATIENT_S)).settled
+    late = _record(tmp_path / "late", "tokyo", {1: list(range(30, 60))})
+    Shelf(root).take([part for part in parts_of("tokyo", late) if part.head.file.endswith("13-01.zip")])
+    async with _gather(root, nats_server, collectors=("tokyo",), intake=False) as gather:
+        assert not gather._days[DAY].settled
 
 
 async def test_what_a_life_before_had_not_acknowledged_is_waited_for(tmp_path: Path, nats_server: NatsServer, relays: Relays) -> None:

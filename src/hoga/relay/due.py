@@ -26,8 +26,8 @@ _ASKED_BACK_DAYS = 366
 class DayState(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a day. `united_ns`: when it was united last, 0: never. `absent`: who could not be asked, or has what did not come;
     `open`: who has not merged it; `failed`: (what, why) of series that could not be united or proven. `tries`: how often in
-    a row something was left. `changed_ns`: when something of it came last, 0: nothing since. `said_by`: collectors that
-    said they have something of it when they were asked for their days."""
+    a row something was left. `changed_ns`: when something of it came last that may not be in the union, 0: nothing. `said_by`:
+    collectors that said they have something of it when they were asked for their days."""
 
     day: str
     united_ns: int = 0

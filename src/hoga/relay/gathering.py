@@ -18,11 +18,11 @@ import asyncio
 import contextlib
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -35,7 +35,7 @@ from hoga.relay.due import DayState, due_days, expected_collectors, next_look_ns
 from hoga.relay.ending import Ended, end_day
 from hoga.relay.gathered import CollectorState, GatherState, read_days, write_days, write_state
 from hoga.relay.settle import Settled, settle_day
-from hoga.relay.shelf import Shelf, State, Taken
+from hoga.relay.shelf import ARRIVING_DIR, Shelf, State, Taken
 from hoga.relay.subjects import (
     SEGMENTS,
     AskDay,
@@ -86,6 +86,7 @@ _ASKED_FILE = "asked.json"
 """Which collectors have said what days they have, of an archive that began empty; there is none where one did not."""
 _ASK_DAYS_EVERY_S = 60.0
 _NOT_UNITED = "a day could not be united"
+T = TypeVar("T")
 
 
 class GatherSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +146,9 @@ class Gather:
             self._seen[name] = CollectorState(name=name)
             for day in _days_on_shelf(self.shelf.folder(name)):
                 self._days.setdefault(day, DayState(day=day))
+            for day in _days_waiting(self.shelf.folder(name)):  # it came after the last union, or a kill came before that was remembered
+                state = self._days.setdefault(day, DayState(day=day))
+                self._days[day] = msgspec.structs.replace(state, changed_ns=state.changed_ns or self._clock.time_ns())
         for name in self._settings.collectors:
             self._seen.setdefault(name, CollectorState(name=name))
         self._know_past()
@@ -170,7 +174,7 @@ class Gather:
         await asyncio.to_thread(self._disk.shutdown)
         with contextlib.suppress(OSError, HogaError):
             self._tell()
-            self._remember()
+            await asyncio.to_thread(write_days, self.shelf.home, list(self._days.values()))
         if self._lock is not None:
             self._lock.release()
         await self._broker.close()
@@ -248,9 +252,8 @@ class Gather:
 
     async def _keep(self, pull: Pull, parts: list[tuple[Part, Any]]) -> None:
         """On the disk, then acknowledged."""
-        loop = asyncio.get_running_loop()
         try:
-            taken = await loop.run_in_executor(self._disk, self.shelf.take, [part for part, _ in parts])
+            taken = await self._on_disk(lambda: self.shelf.take([part for part, _ in parts]))
         except ArchiveError as fault:
             if self.fault is None:
                 _log.error("what came cannot be kept", why=str(fault), effect="nothing is acknowledged; it comes again")
@@ -289,7 +292,7 @@ class Gather:
         if found.state is not State.SEEN and found.place is not None:
             day = self._days.get(found.place.day, DayState(day=found.place.day))
             asked = (name, part.head.file) in self._came
-            changed = day.changed_ns if asked or not day.united_ns else now
+            changed = day.changed_ns if asked else max(now, day.changed_ns + 1)
             self._days[day.day] = msgspec.structs.replace(day, changed_ns=changed)
 
     def _collector(self, name: str) -> CollectorState:
@@ -342,8 +345,9 @@ class Gather:
             for day in filter(is_day, days):
                 self._said(name, day)
         self._asked_days |= answered.keys()
-        self._remember()  # first what they said, then that they were asked
-        write_file(self.shelf.home / _ASKED_FILE, [msgspec.json.encode(sorted(self._asked_days))])
+        await self._remember()  # first what they said, then that they were asked
+        asked = msgspec.json.encode(sorted(self._asked_days))
+        await self._on_disk(lambda: write_file(self.shelf.home / _ASKED_FILE, [asked]))
 
     def _said(self, name: str, day: str) -> None:
         state = self._days.get(day, DayState(day=day))
@@ -372,26 +376,34 @@ class Gather:
         """Ask everybody for `day`, fetch what is missing, unite and prove it; one day at a time. Returns how it stands: what could not be
         done keeps no other day from its turn."""
         async with self._ending:
+            began = self._days.setdefault(day, DayState(day=day))
             try:
                 return await self._end(day)
             except HogaError as fault:
                 self._tell_once(f"{day}: {fault}", headline=_NOT_UNITED, effect="tried again")
-                return self._put_off(day, str(fault))
+                return self._put_off(began, str(fault))
             except Exception as fault:  # put off, then told by who supervises this
-                self._put_off(day, f"{type(fault).__name__}: {fault}")
+                self._put_off(began, f"{type(fault).__name__}: {fault}")
                 raise
 
-    def _put_off(self, day: str, why: str) -> DayState:
+    def _put_off(self, began: DayState, why: str) -> DayState:
         """Nothing was made of it: it is looked at again, after those that wait."""
-        state = self._days.get(day, DayState(day=day))
-        state = msgspec.structs.replace(state, united_ns=self._clock.time_ns(), failed=((day, why),), tries=state.tries + 1)
-        self._days[day] = state
+        state = self._looked_at(began, failed=((began.day, why),))
+        self._days[began.day] = state
         return state
 
+    def _looked_at(self, began: DayState, **fields: Any) -> DayState:
+        """The day after a look at it that began when it stood so. What came meanwhile is still to be united; until here, whatever ends the
+        look, so is what came before."""
+        state = self._days[began.day]
+        changed = 0 if state.changed_ns == began.changed_ns else state.changed_ns
+        found = msgspec.structs.replace(state, united_ns=self._clock.time_ns(), changed_ns=changed, **fields)
+        return msgspec.structs.replace(found, tries=state.tries + 1 if found.absent or found.open or found.failed else 0)
+
     async def _end(self, day: str) -> DayState:
-        state = self._days.setdefault(day, DayState(day=day))
-        self._days[day] = msgspec.structs.replace(state, changed_ns=0)  # what comes from now on is told anew
-        asked = await asyncio.gather(*(self._complete(name, day) for name in self._expected(day)))
+        began = self._days.setdefault(day, DayState(day=day))
+        await self._remember()
+        asked = await asyncio.gather(*(self._complete(name, day) for name in await self._expected(day)))
         absent = sorted(name for name, settled in asked if settled is None or settled.need)
         open_ = sorted(name for name, settled in asked if settled is not None and settled.open)
         for name, settled in asked:
@@ -404,14 +416,12 @@ class Gather:
             one = self._collector(name)
             if day >= one.day:
                 one.day, one.received, one.won, one.gaps = day, received, won, gaps
-        state = self._after(self._days[day], ended, absent, open_)
-        self._days[day] = state
-        self._remember()
+        state = self._days[day] = self._after(began, ended, absent, open_)
+        await self._remember()
         return state
 
-    def _after(self, state: DayState, ended: Ended, absent: Sequence[str], open_: Sequence[str]) -> DayState:
+    def _after(self, began: DayState, ended: Ended, absent: Sequence[str], open_: Sequence[str]) -> DayState:
         failed = (*ended.failed, *((name, why) for name, why in ended.left_out))
-        left = bool(absent or open_ or failed)
         fields: dict[str, object] = {"day": ended.day, "series": len(ended.united), "records": ended.records, "gaps": ended.gaps}
         if absent:
             fields["absent"] = ",".join(absent)
@@ -419,23 +429,16 @@ class Gather:
             fields["not_merged_at"] = ",".join(open_)
         if ended.conflicts:
             fields["conflicts"] = ended.conflicts
-        if any(made != "unchanged" for _, made in ended.united) or not state.united_ns:
+        if any(made != "unchanged" for _, made in ended.united) or not began.united_ns:
             _log.info("a day is united", **fields)
         for what, why in failed:
             self._tell_once(f"{ended.day}: {what}: {why}", headline=_NOT_UNITED, effect="tried again")
-        return msgspec.structs.replace(
-            state,
-            united_ns=self._clock.time_ns(),
-            absent=tuple(absent),
-            open=tuple(open_),
-            failed=tuple(failed),
-            tries=state.tries + 1 if left else 0,
-            records=ended.records,
-            series=len(ended.united),
+        return self._looked_at(
+            began, absent=tuple(absent), open=tuple(open_), failed=failed, records=ended.records, series=len(ended.united)
         )
 
-    def _expected(self, day: str) -> list[str]:
-        of = {name: _days_on_shelf(self.shelf.folder(name)) for name in self.shelf.names()}
+    async def _expected(self, day: str) -> list[str]:
+        of = await asyncio.to_thread(lambda: {name: _days_on_shelf(self.shelf.folder(name)) for name in self.shelf.names()})
         before = max((each for days in of.values() for each in days if each < day), default="")
         have = {*self._days[day].said_by, *(name for name in of if day in of[name])}
         return expected_collectors(self._settings.collectors, have, (name for name in of if before in of[name]))
@@ -513,8 +516,14 @@ class Gather:
 
     # -- what is told -------------------------------------------------------------------------------------------------
 
-    def _remember(self) -> None:
-        write_days(self.shelf.home, self._days.values())
+    async def _remember(self) -> None:
+        """Raises ArchiveError."""
+        days = list(self._days.values())
+        await self._on_disk(lambda: write_days(self.shelf.home, days))
+
+    async def _on_disk(self, act: Callable[[], T]) -> T:
+        """In the one thread that writes here."""
+        return await asyncio.get_running_loop().run_in_executor(self._disk, act)
 
     def state(self) -> GatherState:
         """How it stands."""
@@ -560,6 +569,13 @@ def _days_on_shelf(home: Path) -> set[str]:
             if not relative.startswith("."):
                 stem = path.name.removesuffix(".manifest.json")
                 found.add(stem[-10:])
+    return {day for day in found if is_day(day)}
+
+
+def _days_waiting(home: Path) -> set[str]:
+    """The days of which something lies on a collector's shelf that is in no day file: minutes, lines, and parts of files."""
+    found = [path.name[-10:] for path in home.glob("*/*/temporary/*") if not path.relative_to(home).parts[0].startswith(".")]
+    found += [path.name for path in (home / ARRIVING_DIR).glob("*")]
     return {day for day in found if is_day(day)}
 
 
