@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from hoga.core.ledger import Reason
-from hoga.core.times import MS_NS, SECOND_NS
-from hoga.dashboard.incident_list import IncidentList
+from hoga.core.times import DAY_NS, MS_NS, SECOND_NS, day_of, day_start_ns
+from hoga.dashboard.incident_list import DayCount, IncidentList, untold
 from hoga.dashboard.snapshot import ConnectionRow, GapRow, Happened, Snapshot, StreamFlag
 from hoga.quality.incidents import Incident
 from tests.dashboard.stage import STARTED_NS, make_meta, make_snapshot, with_rows
@@ -53,7 +53,7 @@ def incident(from_ns: int, to_ns: int, **changes: Any) -> Incident:
 def rows(
     listed: IncidentList, whole: Snapshot, quiet_s: list[float] | None = None, before: list[Incident] | None = None
 ) -> list[dict[str, Any]]:
-    return listed.rows(whole, quiet_s=quiet_s or QUIET, before=before or [])
+    return listed.rows(whole, quiet_s=quiet_s or QUIET, before=before or [], now_ns=NOW_NS)
 
 
 def test_nothing_is_nothing() -> None:
@@ -115,3 +115,42 @@ def test_former_runs_of_today_are_there_and_the_newest_two_hundred_in_all() -> N
     assert [row["open"] for row in told[-2:]] == [False, True]
     assert [row["from"] for row in told] == sorted(row["from"] for row in told)
     assert len({row["number"] for row in told}) == 200
+
+
+def test_what_ended_a_day_ago_is_no_row() -> None:
+    old, fresh = (incident(NOW_NS - DAY_NS + at - 100, NOW_NS - DAY_NS + at, conn=f"c-{at}") for at in (0, 1))
+    for whole, before in ((written(snapshot(), old, fresh), []), (snapshot(), [old, fresh])):
+        assert [row["conn"] for row in rows(IncidentList(), whole, before=before)] == ["c-1"]
+    assert [row["open"] for row in rows(IncidentList(), written(cut(NOW_NS - 2 * DAY_NS), old))] == [True], "what goes on has not ended"
+
+
+def test_a_quiet_week_after_a_bad_hour_says_nothing() -> None:
+    """The recorder tells its newest incidents, however old they are."""
+    listed = IncidentList()
+    whole = written(snapshot(), *(incident(STARTED_NS + at, STARTED_NS + at + 1, conn=f"c-{at}") for at in range(64)))
+    assert listed.rows(whole, quiet_s=QUIET, before=[], now_ns=NOW_NS + 7 * DAY_NS) == []
+    assert listed.today == DayCount()
+
+
+def test_a_day_is_counted_before_the_list_is_cut() -> None:
+    listed = IncidentList()
+    midnight = day_start_ns(day_of(NOW_NS))
+    before = [incident(midnight + at, midnight + at + 1, missed=1, uncounted=1, conn=f"c-{at}") for at in range(500)]
+    crossing = incident(midnight - SECOND_NS, midnight + SECOND_NS, missed=1_000, uncounted=1_000)
+    yesterday = incident(midnight - 9, midnight - 8, missed=1_000, uncounted=1_000)
+    own = incident(NOW_NS - 9, NOW_NS - 8, missed=5, uncounted=0, conn="c-own")
+    shown = rows(listed, written(cut(), own, crossing), before=[yesterday, *before])
+    assert (len(shown), shown[-1]["open"]) == (200, True)
+    assert listed.today == DayCount(open=1, incidents=503, missed=505, uncounted=500), "of what crossed midnight the ledgers tell the share"
+
+
+def test_what_the_recorder_still_tells_is_not_told_again_by_the_ledgers() -> None:
+    own = incident(CUT_NS, NOW_NS)
+    kin = {"venue": "upbit"}, {"conn": "binance-2"}, {"reason": Reason.SILENCE}
+    others = [incident(CUT_NS, NOW_NS, **changes) for changes in kin] + [incident(CUT_NS - 9 * SECOND_NS, CUT_NS - 2 * SECOND_NS)]
+    found = [incident(CUT_NS, NOW_NS - 5 * SECOND_NS), incident(CUT_NS - SECOND_NS, CUT_NS + 1), *others]
+    told = untold(found, written(snapshot(), own))
+    assert told == sorted(others, key=lambda each: each.to_ns)
+    assert untold(found, snapshot()) == sorted(found, key=lambda each: each.to_ns)
+    numbers = [row["number"] for row in rows(IncidentList(), written(snapshot(), own), before=told)]
+    assert len(set(numbers)) == 5, "two cuts of one moment are two rows"

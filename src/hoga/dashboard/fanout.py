@@ -40,6 +40,7 @@ class Frames:
     def __init__(self, news: bytes, *, whole: Callable[[], bytes], extra: Callable[[str, bool], bytes]) -> None:
         self._news = news
         self._whole = whole
+        self._all: bytes | None = None
         self._extra = extra
         self._made: dict[tuple[bool, str], bytes] = {}
 
@@ -47,9 +48,14 @@ class Frames:
         """The WebSocket frame for a viewer: a JSON list of messages."""
         made = self._made.get((whole, choice))
         if made is None:
-            parts = [self._whole() if whole else self._news, self._extra(choice, whole)]
+            parts = [self._everything() if whole else self._news, self._extra(choice, whole)]
             made = self._made[whole, choice] = ws_frame(TEXT, b"[" + b",".join(part for part in parts if part) + b"]")
         return made
+
+    def _everything(self) -> bytes:
+        if self._all is None:
+            self._all = self._whole()
+        return self._all
 
 
 class Viewer:
@@ -73,6 +79,12 @@ class Viewer:
             self._say()
         behind, self.behind = self.behind, False
         self.outlet.write(frames.frame(whole=behind, choice=self.choice))
+
+    def greet(self, hello: bytes) -> None:
+        """Begin anew with this viewer: what waited for it is of another run, and the next frame is the whole."""
+        self.behind = True
+        self._answers.clear()
+        self.answer(hello)
 
     def answer(self, text: bytes) -> None:
         """Send something to this viewer only; a few such frames wait for a viewer that does not read."""

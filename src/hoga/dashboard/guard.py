@@ -64,7 +64,10 @@ class Guard:
         """Whether a page from `origin` may open a WebSocket to `host`. Programs other than browsers send no origin."""
         if origin is None:
             return True
-        parts = urlsplit(origin)
+        try:
+            parts = urlsplit(origin)
+        except ValueError:  # `http://[`: no address at all
+            return False
         return parts.scheme in ("http", "https") and bool(parts.netloc) and parts.netloc.lower() == (host or "").lower()
 
     def token_allowed(self, token: str) -> bool:

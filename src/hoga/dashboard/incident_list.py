@@ -2,9 +2,10 @@
 
     what the recorder has written down    `Snapshot.happened`: whole, or cut at the last minute's end while it goes on
     what goes on now                      what holds streams up (`Rows.flags`, `Rows.held`), and what the judge calls silent
-    what was before this run              the ledgers of today
+    what the recorder no longer tells,    the ledgers of today and of yesterday (`untold`)
+    and what was before this run
 
-What goes on, and has been written down in part, is one row.
+What goes on, and has been written down in part, is one row. What ended more than 24 hours ago is none.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from hoga.core.ledger import Reason
-from hoga.core.times import MS_NS, SECOND_NS
+from hoga.core.times import DAY_NS, MS_NS, SECOND_NS, day_of, day_start_ns
 from hoga.dashboard.snapshot import Snapshot, StreamFlag
-from hoga.quality.incidents import Incident
+from hoga.quality.incidents import NEAR_NS, Incident
 from hoga.quality.limits import LINK_START_S
 
-__all__ = ["SHOWN", "IncidentList"]
+__all__ = ["SHOWN", "DayCount", "IncidentList", "untold"]
 
 SHOWN = 200
 _OF_MAX = 50
@@ -37,29 +38,44 @@ class _Cause(NamedTuple):
     conn: str | None
 
 
+class DayCount(NamedTuple):
+    """The incidents of a UTC day: those that go on, all of them; the frames that are known to be missing by those that began on it, and
+    their gaps of which nobody can know."""
+
+    open: int = 0
+    incidents: int = 0
+    missed: int = 0
+    uncounted: int = 0
+
+
 class IncidentList:
-    """The rows of one run after another. A number stays with its incident."""
+    """The rows of one run after another. A number stays with its incident. `today`: of the day, before the list is cut."""
 
     def __init__(self) -> None:
+        self.today = DayCount()
         self._numbers: dict[int, str] = {}
         self._going_on: dict[_Cause, tuple[str, int]] = {}
         self._ended: dict[_Cause, tuple[str, int]] = {}  # the last of each cause: it will be written down, and keeps its number
 
     def begin(self) -> None:
         """Another run has begun, which numbers anew."""
+        self.today = DayCount()
         for known in (self._numbers, self._going_on, self._ended):
             known.clear()
 
-    def rows(self, snapshot: Snapshot, *, quiet_s: list[float], before: Iterable[Incident]) -> list[dict[str, Any]]:
-        """The rows, those that go on last, else by time.
+    def rows(self, snapshot: Snapshot, *, quiet_s: list[float], before: list[Incident], now_ns: int) -> list[dict[str, Any]]:
+        """The newest rows of the last 24 hours, those that go on last, else by time.
 
         Args:
             quiet_s: per stream, for how long it has been quieter than its own pace explains; 0 when it is not.
-            before: what the ledgers know of that the snapshot does not.
+            before: what the ledgers know of that the snapshot does not, by the time at which it ended.
+            now_ns: the wall clock; that of a snapshot stands still when its recorder is gone.
         """
+        since_ns = now_ns - DAY_NS
         going_on = self._going(snapshot, quiet_s)
         places = _places(snapshot)
-        rows: list[dict[str, Any]] = [_row(f"{each.reason}/{each.venue}/{each.from_ns}", each, None, snapshot) for each in before]
+        before = [each for each in before if each.to_ns > since_ns]
+        rows = [_row(f"{each.reason}/{each.conn or each.venue}/{each.from_ns}", each, None, snapshot) for each in before[-SHOWN:]]
         opened: list[dict[str, Any]] = []
         told: set[_Cause] = set()
         written = sorted(_written(snapshot), key=lambda each: each[1].to_ns)
@@ -70,11 +86,12 @@ class IncidentList:
             if cause is not None and since is not None and incident.to_ns >= since - _TOUCH_NS:
                 told.add(cause)
                 opened.append(_going_row(row["number"], cause, going_on[cause], snapshot, incident))
-            else:
+            elif incident.to_ns > since_ns:
                 rows.append(row)
         opened += [
             _going_row(self._going_on[cause][0], cause, members, snapshot, None) for cause, members in going_on.items() if cause not in told
         ]
+        self.today = _count([*rows, *opened], before[:-SHOWN], day_start_ns(day_of(now_ns)))
         rows.sort(key=lambda row: (row["from"], row["to"]))
         opened.sort(key=lambda row: row["from"])
         return [*rows, *opened][-SHOWN:]
@@ -118,6 +135,37 @@ class IncidentList:
             while len(self._numbers) > 4 * SHOWN:
                 del self._numbers[next(iter(self._numbers))]
         return known
+
+
+def untold(found: Iterable[Incident], snapshot: Snapshot) -> list[Incident]:
+    """Those of `found`, by the time at which they ended, that are not among what the recorder still tells: of one cause at one time there
+    is one."""
+    spans: dict[tuple[Reason, str, str | None], list[Incident]] = {}
+    for told in snapshot.happened.recent:
+        spans.setdefault((told.reason, told.venue, told.conn), []).append(told)
+    fresh = [
+        each
+        for each in found
+        if not any(
+            each.from_ns <= told.to_ns + NEAR_NS and told.from_ns <= each.to_ns + NEAR_NS
+            for told in spans.get((each.reason, each.venue, each.conn), ())
+        )
+    ]
+    return sorted(fresh, key=lambda each: each.to_ns)
+
+
+def _count(rows: list[dict[str, Any]], more: list[Incident], midnight_ns: int) -> DayCount:
+    midnight = midnight_ns / MS_NS
+    of_today = [row for row in rows if row["open"] or row["to"] >= midnight]
+    begun = [(row["missed"], row["uncounted"]) for row in of_today if row["from"] >= midnight]
+    others = [each for each in more if each.to_ns >= midnight_ns]
+    begun += [(each.missed, each.uncounted) for each in others if each.from_ns >= midnight_ns]
+    return DayCount(
+        sum(1 for row in rows if row["open"]),
+        len(of_today) + len(others),
+        sum(missed or 0 for missed, _ in begun),
+        sum(uncounted or 0 for _, uncounted in begun),
+    )
 
 
 def _reason_of(flag: int, *, quiet: bool) -> Reason | None:

@@ -99,10 +99,11 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """The state, and every reason, worst first."""
+    """The state, and every reason, worst first. `gone`: nothing is heard of the recorder, so how its streams are now is not known."""
 
     state: RunHealth
     reasons: list[Finding]
+    gone: bool = False
 
     @property
     def healthy(self) -> bool:
@@ -138,7 +139,7 @@ def judge(
     """
     gone = _gone(snapshot, page=page, age_s=age_s, stale_after_s=stale_after_s, folder=folder)
     if gone is not None:
-        return Verdict(RunHealth.STOPPED, [gone])
+        return Verdict(RunHealth.STOPPED, [gone], gone=True)
     assert snapshot is not None, "it is not gone"
     if snapshot.state is not RunState.RECORDING and not any(snapshot.rows.recorded):
         return Verdict(RunHealth.STOPPED, [Finding("starting" if snapshot.state is RunState.STARTING else "stopping", "bad")])

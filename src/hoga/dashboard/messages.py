@@ -13,6 +13,7 @@ import numpy
 
 from hoga.core.streams import Kind
 from hoga.core.times import MS_NS
+from hoga.dashboard.incident_list import DayCount
 from hoga.dashboard.judge import Finding
 from hoga.dashboard.latency import Latency
 from hoga.dashboard.snapshot import ConnectionRow, Snapshot
@@ -76,21 +77,21 @@ def _shorts(venues: list[str]) -> dict[str, str]:
     return found
 
 
-def rows_part(snapshot: Snapshot, watch: Watch, states: list[int], start: int, end: int) -> dict[str, Any]:
-    """The streams from place `start` to before `end`, in columns."""
+def rows_part(snapshot: Snapshot, watch: Watch, states: list[int | None], start: int, end: int, *, gone: bool) -> dict[str, Any]:
+    """The streams from place `start` to before `end`, in columns; of a recorder that is `gone` what it has counted, and no more."""
     rows = snapshot.rows
+    counted: dict[str, Any] = {"at": start, "rec": rows.recorded[start:end], "gaps": rows.gaps[start:end], "st": states[start:end]}
+    if gone:
+        return {**counted, **dict.fromkeys(("rate", "q", "med", "p99", "flush"), [None] * len(rows.recorded[start:end]))}
     symbols = [row.symbol_at for row in snapshot.meta.streams[start:end]]
     medians, worst = (numpy.array([values[at] for at in symbols], dtype=float) for values in (rows.median_ms, rows.p99_ms))
     return {
-        "at": start,
+        **counted,
         "rate": numpy.round(watch.rates[start:end], 1).tolist(),
-        "rec": rows.recorded[start:end],
-        "gaps": rows.gaps[start:end],
         "q": rows.queue[start:end],
         "med": numpy.round(medians, 2).tolist(),  # an unknown one is NaN, which JSON has as null
         "p99": numpy.round(worst, 2).tolist(),
         "flush": numpy.round(watch.flush_ms[start:end], 2).tolist(),
-        "st": states[start:end],
     }
 
 
@@ -101,42 +102,43 @@ def usual_part(watch: Watch) -> list[float | None]:
 
 
 def totals_part(
-    snapshot: Snapshot, watch: Watch, states: list[int], *, latency: Latency, today: DayTotals, incidents: list[dict[str, Any]]
+    snapshot: Snapshot, watch: Watch, states: list[int | None], *, latency: Latency, today: DayTotals | None, happened: DayCount, gone: bool
 ) -> dict[str, Any]:
-    """The run in a few numbers. `incidents`: the rows that viewers are shown."""
+    """The run in a few numbers. `today`: None before the ledgers were looked at; `happened`: today; of a recorder that is `gone` nothing
+    is told of now."""
     rows = snapshot.rows
-    midnight = snapshot.now_ns // 86_400_000_000_000 * 86_400_000.0
-    of_today = [row for row in incidents if row["open"] or row["to"] >= midnight]
+    latency = Latency() if gone else latency
     return {
         "received": sum(rows.received),
         "records": sum(rows.recorded),
         "incidents": sum(snapshot.happened.begun.values()),
         "gaps": sum(rows.gaps),
-        "queue": sum(rows.queue),
-        "rate": round(float(watch.rates.sum()), 1) if watch.paced else None,
-        "live": states.count(0),
+        "queue": None if gone else sum(rows.queue),
+        "rate": round(float(watch.rates.sum()), 1) if watch.paced and not gone else None,
+        "live": None if gone else states.count(0),
         "streams": len(rows.received),
         "p50": latency.p50,
         "p99": latency.p99,
         "worst": latency.worst,
         "worst_of": latency.worst_of,
-        "incidents_open": sum(1 for row in incidents if row["open"]),
-        "incidents_today": len(of_today),
-        "missed": max(today.missed, sum(row["missed"] or 0 for row in of_today)),
-        "uncounted": max(today.uncounted, sum(row["uncounted"] or 0 for row in of_today)),
-        "today": today.today,
-        "day": today.day,
+        "incidents_open": happened.open,
+        "incidents_today": None if today is None else happened.incidents,
+        "missed": None if today is None else max(today.missed, happened.missed),
+        "uncounted": None if today is None else max(today.uncounted, happened.uncounted),
+        "today": None if today is None else today.today,
+        "day": None if today is None else today.day,
     }
 
 
-def connections_part(rows: list[ConnectionRow], health: Mapping[str, ConnectionHealth]) -> list[dict[str, Any]]:
-    """Every connection with its health."""
+def connections_part(rows: list[ConnectionRow], health: Mapping[str, ConnectionHealth], *, gone: bool) -> list[dict[str, Any]]:
+    """Every connection with its health; of a recorder that is `gone` how they are is not known."""
     told = []
     for row in rows:
         part = {**msgspec.structs.asdict(row), **msgspec.structs.asdict(health[row.name]), "uptime_s": round(row.uptime_s)}
         for key, name in (("since_ns", "since"), ("retry_at_ns", "retry_at"), ("closed_ns", "closed_at")):
             part[name] = part.pop(key) // MS_NS
-        told.append({**part, "attempt": row.failures + 1})
+        now = {"state": None, "rate": None, "score": None, "uptime_s": None, "retry_in_s": None, "since": 0, "retry_at": 0} if gone else {}
+        told.append({**part, "attempt": row.failures + 1, **now})
     return told
 
 

@@ -22,7 +22,7 @@ from hoga.dashboard.config import DashboardConfig
 from hoga.dashboard.curves import RunCurves, curves_path, read_kept, write_kept
 from hoga.dashboard.fanout import Fanout, Frames
 from hoga.dashboard.hardware import HardwareMonitor
-from hoga.dashboard.incident_list import IncidentList
+from hoga.dashboard.incident_list import IncidentList, untold
 from hoga.dashboard.judge import RunHealth, Verdict, judge, sentence
 from hoga.dashboard.latency import Latency
 from hoga.dashboard.looking import Looking
@@ -75,7 +75,7 @@ class PageModel:
         self.watch = Watch()
         self.snapshot: Snapshot | None = None
         self.page = PageState.MISSING
-        self.states: list[int] = []
+        self.states: list[int | None] = []
         self.verdict = self._judged([], None)
         self.hardware: Hardware | None = None
         self.url = ""
@@ -107,10 +107,12 @@ class PageModel:
         self._days: dict[int, Day] = {}
         self._days_fresh: dict[int, Day] = {}
         self._before: list[Incident] = []
+        self._listed_s = 0.0
         self._incidents: list[dict[str, Any]] = []
         self._incidents_fresh = False
         self._has_seen_run = False
-        self._since: tuple[RunHealth, int] = (self.verdict.state, 0)
+        self._has_looked_back = False
+        self._since: tuple[RunHealth | None, int] = (None, 0)
         self._reasons_since: dict[str, int] = {}
         self._next_keep = monotonic() + _KEEP_S
         self.assets = ""
@@ -164,12 +166,13 @@ class PageModel:
     async def _look_at_ledgers(self, snapshot: Snapshot) -> None:
         run = self.watch.run
         await asyncio.to_thread(self._today.look, snapshot.meta.streams, time_ns())
-        recent = snapshot.happened.recent
-        until_ns = min(snapshot.meta.started_ns, recent[0].from_ns) if recent else snapshot.meta.started_ns
-        before = await asyncio.to_thread(self._today.incidents, snapshot.meta.streams, until_ns)
-        if self.watch.run != run:
+        found = await asyncio.to_thread(self._today.incidents, time_ns())
+        if self.watch.run != run or self.snapshot is None:
             return  # another run began meanwhile: its streams have other places
-        self._before = before
+        self._before = untold(found, self.snapshot)
+        self._list_incidents(self.snapshot, self.watch.quiet)
+        if not self._has_looked_back:
+            self._has_looked_back = self._incidents_fresh = True
         days = self._today.fresh_days()
         self._days.update(days)
         self._days_fresh.update(days)
@@ -195,10 +198,10 @@ class PageModel:
         if page is None:
             self._is_new_second = False
         quiet = self.watch.quiet
-        self.states = self.watch.states(self.snapshot) if self.snapshot is not None else []
         self.verdict = self._judged(quiet, self.hardware)
+        self.states = self._states()
         self._note_since()
-        if self._is_new_second and self.snapshot is not None:
+        if self.snapshot is not None and (self._is_new_second or monotonic() - self._listed_s > _SLOW_S):
             self._list_incidents(self.snapshot, quiet)
         if self.fanout.viewers:
             self._offer()
@@ -206,11 +209,21 @@ class PageModel:
             self._greeting = False
             self._looking.tell()
 
+    def _states(self) -> list[int | None]:
+        """What holds each stream up; None of a recorder that nothing is heard of."""
+        if self.snapshot is None:
+            return []
+        return [None] * len(self.snapshot.meta.streams) if self.verdict.gone else self.watch.states(self.snapshot)
+
     def _note_since(self) -> None:
-        """Since when the verdict's state holds, and each of its reasons. Of a run that was there before this process nobody knows it."""
-        state = self.verdict.state
-        known = self._has_seen_run or self.snapshot is None or self.snapshot.now_ns - self.snapshot.meta.started_ns < _NEW_RUN_NS
-        now = time_ns() // MS_NS if known else 0
+        """Since when the verdict's state holds, and each of its reasons. Of a run that was there before this process nobody knows it; a
+        recorder is gone since its last word."""
+        state, snapshot = self.verdict.state, self.snapshot
+        if snapshot is not None and self.verdict.gone:
+            now = snapshot.now_ns // MS_NS
+        else:
+            known = self._has_seen_run or (snapshot is not None and snapshot.now_ns - snapshot.meta.started_ns < _NEW_RUN_NS)
+            now = time_ns() // MS_NS if known else 0
         if state is not self._since[0]:
             self._since = state, now
         if self.verdict.reasons or self._reasons_since:
@@ -218,7 +231,8 @@ class PageModel:
         self._has_seen_run = self._has_seen_run or self.snapshot is not None
 
     def _list_incidents(self, snapshot: Snapshot, quiet: list[float]) -> None:
-        rows = self._incident_list.rows(snapshot, quiet_s=quiet, before=self._before)
+        self._listed_s = monotonic()
+        rows = self._incident_list.rows(snapshot, quiet_s=quiet, before=self._before, now_ns=time_ns())
         self._incidents_fresh = self._incidents_fresh or rows != self._incidents
         self._incidents = rows
 
@@ -246,6 +260,7 @@ class PageModel:
         self._today.begin()
         self._next_today = 0.0
         self._before = []
+        self._has_looked_back = False
         self._incident_list.begin()
         self._curves.begin(snapshot.meta)
         self._looking.begin(snapshot.meta)
@@ -285,12 +300,13 @@ class PageModel:
             self._greeting = False
             hello = self.hello()
             for viewer in self.fanout.viewers:
-                viewer.behind = True
-                viewer.answer(hello)
+                viewer.greet(hello)
         slow = self._is_new_second or monotonic() - self._slow_s > _SLOW_S
         if slow:
             self._slow_s = monotonic()
             self._slow = self._slow_parts()
+        if self.snapshot is not None:
+            self._part = (self._part + 1) % self._parts(self.snapshot)
         news = self._news(slow=slow)
         self.fanout.offer(
             Frames(
@@ -352,15 +368,19 @@ class PageModel:
             news["trader"] = self._trader_part()
         if snapshot is None:
             return news
-        count = len(snapshot.meta.streams)
-        parts = max(1, -(-count // _SLICE))
-        self._part = (self._part + 1) % parts
         news["totals"] = self._totals(snapshot)
-        news["rows"] = rows_part(snapshot, self.watch, self.states, self._part * _SLICE, min(count, (self._part + 1) * _SLICE))
+        news["rows"] = self._rows(snapshot, self._part * _SLICE, (self._part + 1) * _SLICE)
         if slow:
             news.update(self._slow)
             news.update(self._fresh_parts())
         return news
+
+    @staticmethod
+    def _parts(snapshot: Snapshot) -> int:
+        return max(1, -(-len(snapshot.meta.streams) // _SLICE))
+
+    def _rows(self, snapshot: Snapshot, start: int, end: int) -> dict[str, Any]:
+        return rows_part(snapshot, self.watch, self.states, start, min(end, len(snapshot.meta.streams)), gone=self.verdict.gone)
 
     def _fresh_parts(self) -> dict[str, Any]:
         """What is told only when it changed."""
@@ -388,7 +408,7 @@ class PageModel:
         if self.snapshot is not None:
             self._slow = self._slow or self._slow_parts()
             news.update(self._slow)
-            news["rows"] = rows_part(self.snapshot, self.watch, self.states, 0, len(self.snapshot.meta.streams))
+            news["rows"] = self._rows(self.snapshot, 0, len(self.snapshot.meta.streams))
             news["log"] = self._log_tail.told()
             news["incidents"] = self._incidents
             news["usual"] = usual_part(self.watch)
@@ -401,7 +421,13 @@ class PageModel:
 
     def _totals(self, snapshot: Snapshot) -> dict[str, Any]:
         return totals_part(
-            snapshot, self.watch, self.states, latency=self._curves.latency, today=self._today.totals, incidents=self._incidents
+            snapshot,
+            self.watch,
+            self.states,
+            latency=self._curves.latency,
+            today=self._today.totals if self._has_looked_back else None,
+            happened=self._incident_list.today,
+            gone=self.verdict.gone,
         )
 
     def _slow_parts(self) -> dict[str, Any]:
@@ -409,7 +435,7 @@ class PageModel:
         if snapshot is None:
             return {}
         return {
-            "connections": connections_part(snapshot.connections, self.health()),
+            "connections": connections_part(snapshot.connections, self.health(), gone=self.verdict.gone),
             "venues": snapshot.venues,
             "process": snapshot.process,
             "hub": snapshot.hub,
@@ -433,7 +459,7 @@ class PageModel:
         if not choice:
             return b""
         parts = [self._looking.book(choice), self._looking.trades(choice, time_ns(), whole=whole)]
-        if slow and self.snapshot is not None:
+        if slow and self.snapshot is not None and not self.verdict.gone:
             own = self._curves.own(choice, self.snapshot.rows.queue)
             parts.append(b"" if own is None else _encode(own))
         return b",".join(part for part in parts if part)

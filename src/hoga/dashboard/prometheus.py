@@ -138,6 +138,11 @@ METRICS: dict[str, str] = {
 
 _TRADER_STALE_S = 5.0
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_OF_NOW = frozenset({
+    "hoga_queue_records", "hoga_stream_silent", "hoga_latency_seconds", "hoga_tick_seconds", "hoga_connection_up",
+    "hoga_connection_uptime_seconds", "hoga_connection_health_ratio",
+})  # fmt: skip
+"""How it is now: not told while nothing is heard of the recorder, for then nobody knows it."""
 _OTHER_UNITS = ("events", "MB/h")
 _STREAM = ["venue", "stream", "symbol", "kind"]
 
@@ -149,7 +154,7 @@ class Facts(NamedTuple):
     verdict: Verdict
     age_s: float
     hardware: Hardware | None
-    states: list[int]
+    states: list[int | None]
     health: dict[str, ConnectionHealth]
     viewers: int
     trader: TraderState | None = None
@@ -171,7 +176,7 @@ class _Collector(Collector):
     def collect(self) -> Iterator[Metric]:
         facts = self._facts
         snapshot = facts.snapshot
-        yield _gauge("hoga_up", float(snapshot is not None and not _gone(facts.verdict)))
+        yield _gauge("hoga_up", float(snapshot is not None and not facts.verdict.gone))
         yield _gauge("hoga_healthy", float(facts.verdict.healthy))
         yield _gauge("hoga_snapshot_age_seconds", facts.age_s)
         yield _gauge("hoga_dashboard_viewers", facts.viewers)
@@ -185,16 +190,21 @@ class _Collector(Collector):
         if facts.gathered is not None:
             yield from _gathered(facts.gathered)
         if snapshot is not None:
-            yield from _run(snapshot)
-            yield _incidents(snapshot)
-            yield from _streams(snapshot, facts.states)
-            yield from _symbols(snapshot)
-            yield from _venues(snapshot)
-            yield from _connections(snapshot, facts.health)
-            if snapshot.hub is not None:
-                yield from _hub(snapshot.hub)
-            if snapshot.relay is not None:
-                yield from _relay(snapshot.relay)
+            yield from (each for each in _told(snapshot, facts) if not (facts.verdict.gone and each.name in _OF_NOW))
+
+
+def _told(snapshot: Snapshot, facts: Facts) -> Iterator[Metric]:
+    """What the recorder said last."""
+    yield from _run(snapshot)
+    yield _incidents(snapshot)
+    yield from _streams(snapshot, facts.states)
+    yield from _symbols(snapshot)
+    yield from _venues(snapshot)
+    yield from _connections(snapshot, facts.health)
+    if snapshot.hub is not None:
+        yield from _hub(snapshot.hub)
+    if snapshot.relay is not None:
+        yield from _relay(snapshot.relay)
 
 
 def _relay(relay: RelayRow) -> Iterator[Metric]:
@@ -230,12 +240,6 @@ def _gathered(told: Gathered) -> Iterator[Metric]:
             silent.add_metric([each.name], (told.now_ns - each.last_ns) / 1e9)
     yield messages
     yield silent
-
-
-def _gone(verdict: Verdict) -> bool:
-    return any(
-        reason.code in ("not-running", "stale", "page-empty", "page-foreign", "page-version", "page-torn") for reason in verdict.reasons
-    )
 
 
 def _gauge(name: str, value: float | None) -> Metric:
@@ -299,7 +303,7 @@ def _incidents(snapshot: Snapshot) -> Metric:
     return counter
 
 
-def _streams(snapshot: Snapshot, states: list[int]) -> Iterator[Metric]:
+def _streams(snapshot: Snapshot, states: list[int | None]) -> Iterator[Metric]:
     rows = snapshot.rows
     labels = [[row.venue, row.name, row.symbol, row.kind] for row in snapshot.meta.streams]
     counters = (

@@ -38,7 +38,8 @@ class ReasonText(msgspec.Struct, frozen=True):
 
 
 class StreamSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """One stream. `state` is `recording` or what holds it up."""
+    """One stream. `state` is `recording`, what holds it up, or `unknown` while nothing is heard of the recorder: then there is neither a
+    rate nor a latency."""
 
     venue: str
     stream: str
@@ -147,18 +148,19 @@ def summary_of(model: PageModel) -> Summary:
             facts=_trader_facts(trader),
         )
     rows = snapshot.rows
-    states = watch.states(snapshot)
+    gone = verdict.gone
+    paced = watch.paced and not gone
     streams = [
         StreamSummary(
             venue=row.venue,
             stream=row.name,
             symbol=row.symbol,
             kind=row.kind,
-            state=_state(states[at]),
-            rate=round(float(watch.rates[at]), 1) if watch.paced else None,
-            median_ms=rows.median_ms[row.symbol_at],
-            p99_ms=rows.p99_ms[row.symbol_at],
-            flush_ms=None if watch.flush_ms[at] != watch.flush_ms[at] else round(float(watch.flush_ms[at]), 1),
+            state=_state(model.states[at]),
+            rate=round(float(watch.rates[at]), 1) if paced else None,
+            median_ms=None if gone else rows.median_ms[row.symbol_at],
+            p99_ms=None if gone else rows.p99_ms[row.symbol_at],
+            flush_ms=None if gone or watch.flush_ms[at] != watch.flush_ms[at] else round(float(watch.flush_ms[at]), 1),
             queue=rows.queue[at],
             gaps=rows.gaps[at],
             records=rows.recorded[at],
@@ -172,10 +174,10 @@ def summary_of(model: PageModel) -> Summary:
         records=sum(rows.recorded),
         incidents=sum(snapshot.happened.begun.values()),
         gaps=sum(rows.gaps),
-        rate=round(float(watch.rates.sum()), 1) if watch.paced else None,
+        rate=round(float(watch.rates.sum()), 1) if paced else None,
         streams=streams,
         happened=[f"{iso_of(each.from_ns)}: {describe(each)}" for each in snapshot.happened.recent[-_HAPPENED:]],
-        going_on=[_going_on(row, snapshot) for row in model.incidents if row["open"]],
+        going_on=[_going_on(row, snapshot, gone=gone) for row in model.incidents if row["open"]],
         trader=trader,
     )
     return msgspec.structs.replace(told, facts=_facts(told, snapshot, model))
@@ -186,13 +188,14 @@ def summary_of(model: PageModel) -> Summary:
 
 def _facts(told: Summary, snapshot: Snapshot, model: PageModel) -> list[str]:
     rate = "–" if told.rate is None else f"{told.rate:,.1f}"
-    live = sum(1 for row in told.streams if row.state == "recording")
+    gone = model.verdict.gone
+    live = "?" if gone else str(sum(1 for row in told.streams if row.state == "recording"))
     marks = "   SIMULATED" if snapshot.meta.simulated else ""
     return [
         f"{rate} frames/s   {told.records:,} records   {count_text(told.incidents, told.gaps)}   {live}/{len(told.streams)} streams",
         f"{snapshot.meta.data_dir}   hoga {snapshot.meta.hoga}{marks}",
-        *_latency_facts(snapshot, model),
-        *_connection_facts(snapshot),
+        *([] if gone else _latency_facts(snapshot, model)),
+        *(["connections unknown"] if gone else _connection_facts(snapshot)),
         *(f"incident {each}" for each in told.going_on[:_HAPPENED]),
         *(f"incident {each}" for each in told.happened),
         *_machine_facts(model.hardware),
@@ -264,13 +267,15 @@ def _collector_facts(gathered: Gathered | None) -> list[str]:
     return [f"collectors: {', '.join(told)}"] if told else []
 
 
-def _going_on(row: dict[str, Any], snapshot: Snapshot) -> str:
-    """An incident that is not over: `2026-11-29T01:20:27Z: disconnect of binance-1, 60 streams, for 12 s so far`."""
+def _going_on(row: dict[str, Any], snapshot: Snapshot, *, gone: bool) -> str:
+    """An incident that is not over: `2026-11-29T01:20:27Z: goes on: disconnect, binance-1, 60 streams, for 12 s so far`; of a recorder
+    that is `gone` one that was not when it was heard of last."""
     whose = row["conn"] or row["venue"] or "this machine"
     named = f" ({', '.join(row['names'])})" if row["streams"] <= len(row["names"]) else ""
     span = span_text(max(0, snapshot.now_ns - int(row["from"] * MS_NS)))
     count = f"{row['streams']} stream{'' if row['streams'] == 1 else 's'}{named}"
-    return f"{iso_of(int(row['from'] * MS_NS))}: goes on: {row['reason']}, {whose}, {count}, for {span} so far"
+    word = "went on when last heard" if gone else "goes on"
+    return f"{iso_of(int(row['from'] * MS_NS))}: {word}: {row['reason']}, {whose}, {count}, for {span} so far"
 
 
 def _trader(model: PageModel) -> TraderSummary | None:
@@ -317,7 +322,9 @@ def _ms(value: float | None) -> str:
     return "–" if value is None else f"{value:,.1f} ms"
 
 
-def _state(flags: int) -> str:
+def _state(flags: int | None) -> str:
+    if flags is None:
+        return "unknown"
     worst = (StreamFlag.DISK_FULL, StreamFlag.DISCONNECTED, StreamFlag.GATED, StreamFlag.SILENT, StreamFlag.OTHER_DOWN, StreamFlag.NEVER)
     names = ("disk full", "disconnected", "too late", "silent", "down", "connecting")
     return next((name for flag, name in zip(worst, names, strict=True) if flags & flag), "recording")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import time_ns
 from typing import ClassVar
 
 from rich.text import Text
@@ -12,6 +13,7 @@ from textual.containers import VerticalScroll
 from textual.events import Resize
 from textual.widgets import DataTable, Footer, RichLog, Static
 
+from hoga.core.times import iso_of
 from hoga.dashboard.hardware import HardwareMonitor
 from hoga.dashboard.judge import RunHealth
 from hoga.dashboard.summary import StreamSummary, Summary, look_at_machine, model_of, summary_of
@@ -28,6 +30,7 @@ _COLOURS = {
     RunHealth.STOPPED: "bold white on red3",
 }
 _GLYPHS = {RunHealth.RECORDING: "✓", RunHealth.DEGRADED: "▲", RunHealth.STOPPED: "✕"}
+_SIGNS, _BAD = {"recording": ("✓", "green"), "unknown": ("?", "dim")}, ("✕", "bold red")
 _REASONS = 4
 _HELP = (
     "latency, median, p99: how late frames are, from the venue's time to ours, of the newest frames of an instrument; of the run: half "
@@ -71,7 +74,8 @@ class Top(App[None]):
         self._monitor = HardwareMonitor(cpu_span_s=0.05)
         self._sort: str | None = None
         self._troubled = False
-        self._paused = False
+        self._paused_ns: int | None = None
+        self._still: Summary | None = None
         self._logs_turn = -1
         self._shown: list[str] = []
         self._wide = True
@@ -124,8 +128,9 @@ class Top(App[None]):
         self.refresh_all()
 
     def action_pause(self) -> None:
-        """Hold still, or go on."""
-        self._paused = not self._paused
+        """Hold still, or go on; the verdict goes on in either case."""
+        self._paused_ns = time_ns() if self._paused_ns is None else None
+        self.refresh_all()
 
     def action_explain(self) -> None:
         """Show what the columns mean, or hide it."""
@@ -134,18 +139,23 @@ class Top(App[None]):
 
     def refresh_all(self) -> None:
         """Look, and show."""
-        if self._paused:
-            return
         self._model.look()
         summary = summary_of(self._model)
+        self._tell_verdict(summary)
+        if self._paused_ns is None or self._still is None:
+            self._still = summary
+            self._follow_log()
+        self.query_one("#facts", Static).update(Text("\n".join(self._still.facts)))
+        self._fill(self._still)
+
+    def _tell_verdict(self, summary: Summary) -> None:
         state = RunHealth(summary.state)
         lines = [f" {_GLYPHS[state]} {state.upper()} ", *(f" {reason.text} " for reason in summary.reasons[:_REASONS])]
         if len(summary.reasons) > _REASONS:
             lines.append(f" and {len(summary.reasons) - _REASONS} more reasons ")
+        if self._paused_ns is not None:
+            lines.append(f" PAUSED since {iso_of(self._paused_ns)[11:19]} UTC: all below is of then; space goes on ")
         self.query_one("#verdict", Static).update(Text("\n".join(lines), style=_COLOURS[state]))
-        self.query_one("#facts", Static).update(Text("\n".join(summary.facts)))
-        self._fill(summary)
-        self._follow_log()
 
     def _look_at_machine(self) -> None:
         self._model.hardware = look_at_machine(self._monitor, self._model)
@@ -189,18 +199,18 @@ def _order(row: StreamSummary, key: str) -> tuple[float, str]:
 
 
 def _wide_cells(row: StreamSummary) -> list[Text]:
-    good = row.state == "recording"
     figures = [_rate(row), _ms(row.median_ms), _ms(row.p99_ms), f"{row.queue:,}", f"{row.gaps:,}", f"{row.records:,}"]
-    state = Text(f"{'✓' if good else '✕'} {row.state}", style="green" if good else "bold red")
+    glyph, style = _SIGNS.get(row.state, _BAD)
+    state = Text(f"{glyph} {row.state}", style=style)
     return [*(Text(cell) for cell in (row.venue, row.stream, row.kind)), state, *(Text(cell, justify="right") for cell in figures)]
 
 
 def _narrow_cells(row: StreamSummary) -> list[Text]:
     """The same in 80 columns: the stream by symbol and kind, a state that is good by its sign alone."""
-    good = row.state == "recording"
+    glyph, style = _SIGNS.get(row.state, _BAD)
     latency = f"{_figure(row.median_ms)}/{_figure(row.p99_ms)}"
     figures = [_rate(row), latency, f"{row.queue:,}", f"{row.gaps:,}", f"{row.records:,}"]
-    state = Text("✓ " if good else f"✕ {row.state} ", style="green" if good else "bold red")
+    state = Text(f"{glyph} " if row.state == "recording" else f"{glyph} {row.state} ", style=style)
     plain = [Text(f"{cell} ") for cell in (row.venue, row.symbol, row.kind)]
     return [*plain, state, *(Text(f"{cell} ", justify="right") for cell in figures)]
 

@@ -1,11 +1,13 @@
 """dashboard.today: tells how complete each stream's present UTC day is, from the archive's ledgers. Reads files; blocks.
 
 A ledger only grows, so each look reads what was appended since the one before. What the recorder has not sealed yet (the
-last minute or two) is not judged.
+last minute or two) is not judged. Of the day before only the gaps are read, for what happened in the last 24 hours: from its
+ledgers, or from its manifests once it was merged.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,9 +16,11 @@ from typing import NamedTuple
 import msgspec
 
 from hoga.archive.form.ledger import GapEntry, LiveEntry, decode_entry
+from hoga.archive.form.manifest import read_manifest
 from hoga.archive.form.proof import proof_of
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import Span, clipped, covered_ns, joined, without
+from hoga.core.errors import HogaError
 from hoga.core.ledger import Gap
 from hoga.core.times import DAY_NS, day_of, day_start_ns
 from hoga.dashboard.minutes import day_text
@@ -27,6 +31,8 @@ __all__ = ["Completeness", "Day", "DayTotals", "Today"]
 
 _GAPS_SHOWN = 100
 _READ_MAX = 4 << 20
+_FORMER_GAPS = 200_000
+"""So many gaps of the day before are kept in all, the newest."""
 
 
 class Completeness(msgspec.Struct, frozen=True):
@@ -110,6 +116,35 @@ class _Series:
         return without(self.live, [(gap.from_ns, gap.to_ns) for gap in self.gaps])
 
 
+class _Former:
+    """The gaps of a series' day that is over: the ledger grows until its last minutes are sealed, and is gone when it is merged."""
+
+    def __init__(self, day: SeriesDay, series: _Series | None) -> None:
+        self._series = _Series(str(day.ledger)) if series is None else series
+        self._manifest = day.manifest_path
+        self._is_merged = False
+
+    def look(self, most: int) -> None:
+        """Read what was appended, or what the ledger has become; keeps the newest `most`."""
+        if self._is_merged:
+            return
+        grown = self._series.look()
+        if not grown and not os.path.exists(self._series.path):  # noqa: PTH110  # thousands of them
+            with contextlib.suppress(HogaError, OSError):  # a damaged one is told by whoever verifies
+                manifest = read_manifest(self._manifest)
+                if manifest is not None:
+                    self._is_merged = grown = True
+                    self._series.gaps.update(manifest.gaps)
+        if grown:
+            self._series.live.clear()
+            if len(self.gaps) > most:
+                self._series.gaps = set(sorted(self.gaps, key=lambda gap: gap.to_ns)[-most:])
+
+    @property
+    def gaps(self) -> set[Gap]:
+        return self._series.gaps
+
+
 class _Plan:
     """Whose ledgers are where on a day, as long as neither the streams nor the day change: 50 ms of work for 1,500 streams.
 
@@ -144,22 +179,24 @@ class Today:
         self._day = ""
         self._plan = _Plan([], "")
         self._series: dict[str, _Series] = {}
+        self._ended: dict[str, _Series] = {}
         self._looked: dict[str, Completeness] = {}
         self._looked_ns = 0
         self.known: dict[int, Completeness] = {}
         self._accounts: dict[str, _Account] = {}
         self._fresh: dict[int, Day] = {}
-        self.totals = DayTotals()
+        self._former: dict[str, _Former] = {}
+        self._incidents: tuple[int, list[Incident]] = (0, [])
+        self.totals: DayTotals | None = None
 
     def look(self, streams: list[StreamRow], now_ns: int) -> dict[int, Completeness]:
         """Every stream by its place; only those that changed since the last look."""
         day = day_of(now_ns)
         if day != self._day:
-            self._day = day
-            for kept in (self._series, self._looked, self.known, self._accounts, self._fresh):
-                kept.clear()
+            self._begin_day(streams, day)
         if self._plan.streams is not streams or not self._looked:
             self._plan = _Plan(streams, day)
+            self._follow_former(day)
         plan = self._plan
         grown = {path for path in plan.owners if self._series.setdefault(path, _Series(path)).look()}
         begun_ns, self._looked_ns = min(self._looked_ns, now_ns), now_ns
@@ -174,6 +211,20 @@ class Today:
                 changed[at] = self.known[at] = self._looked[path]
         self._account_for(grown, day_start_ns(day))
         return changed
+
+    def _begin_day(self, streams: list[StreamRow], day: str) -> None:
+        """Nothing is known of `day` yet; of the one before the gaps are, where it was looked at to its end."""
+        self._ended = self._series if self._day == _day_before(day) else {}
+        self._day, self._incidents, self.totals = day, (0, []), DayTotals()
+        self._series, self._former, self._looked, self.known, self._accounts = {}, {}, {}, {}, {}
+        self._fresh = {row.symbol_at: Day("", None, 0, 0) for row in streams}
+
+    def _follow_former(self, day: str) -> None:
+        for path, row in self._plan.owners.items():
+            if path not in self._former:
+                over = SeriesDay(Path(row.directory), row.symbol, row.kind, _day_before(day))
+                self._former[path] = _Former(over, self._ended.get(str(over.ledger)))
+        self._ended = {}
 
     def _account_for(self, grown: set[str], start_ns: int) -> None:
         """The days of the instruments whose ledgers have grown."""
@@ -194,18 +245,21 @@ class Today:
         fresh, self._fresh = self._fresh, {}
         return fresh
 
-    def incidents(self, streams: list[StreamRow], until_ns: int) -> list[Incident]:
-        """What happened today, and was over at `until_ns`, by what the ledgers say."""
-        if self._plan.streams is not streams:
-            self._plan = _Plan(streams, self._day)
-        gaps = [
-            ((owner.venue, f"{owner.symbol} {owner.kind}"), gap)
-            for path, owner in self._plan.owners.items()
-            if path in self._series
-            for gap in self._series[path].gaps
-            if max(gap.from_ns, gap.to_ns) <= until_ns
-        ]
-        return incidents_of(gaps)
+    def incidents(self, now_ns: int) -> list[Incident]:
+        """What ended in the last 24 hours, by what the ledgers say of the streams that were looked at last."""
+        most = max(100, _FORMER_GAPS // max(1, len(self._former)))
+        for former in self._former.values():
+            former.look(most)
+        owners = self._plan.owners
+        count = sum(len(self._series[path].gaps) + len(self._former[path].gaps) for path in owners)
+        if count != self._incidents[0]:
+            gaps = [
+                ((owner.venue, f"{owner.symbol} {owner.kind}"), gap)
+                for path, owner in owners.items()
+                for gap in self._series[path].gaps | self._former[path].gaps
+            ]
+            self._incidents = count, incidents_of(gaps)
+        return [each for each in self._incidents[1] if each.to_ns > now_ns - DAY_NS]
 
     def of(self, at: int) -> Completeness | None:
         """Return the completeness of the stream at place `at` as last seen, None before the first look."""
@@ -214,6 +268,11 @@ class Today:
     def begin(self) -> None:
         """Forget everything: another run has begun, whose streams have other places."""
         self._day = ""
+        self.totals = None
+
+
+def _day_before(day: str) -> str:
+    return day_of(day_start_ns(day) - 1)
 
 
 def _complete(series: _Series, prover: _Series | None, day: str, now_ns: int) -> Completeness:

@@ -185,10 +185,10 @@ class Watch:
         score = connection_health(connected=up, live=1.0 - quiet, reconnects=per_hour)
         return ConnectionHealth(round(rate, 1), per_hour, round(score * 100))
 
-    def states(self, snapshot: Snapshot) -> list[int]:
+    def states(self, snapshot: Snapshot) -> list[int | None]:
         """Per stream its `StreamFlag`s, with silence as it is judged here."""
         if not self.quiet_s.any():
             return list(snapshot.rows.flags)  # as it nearly always is
         quiet = numpy.where(self.quiet_s > 0, int(StreamFlag.SILENT), 0)
-        states: list[int] = (numpy.array(snapshot.rows.flags, dtype=numpy.int64) | quiet).tolist()
+        states: list[int | None] = (numpy.array(snapshot.rows.flags, dtype=numpy.int64) | quiet).tolist()
         return states

@@ -5,7 +5,7 @@ import { known, t } from "./i18n.js";
 import { isLocal } from "./view.js";
 import { levelOf, plainWord, streamsText, venueText } from "./words.js";
 
-const RANK = { bad: 0, warn: 1, good: 2 };
+const RANK = { bad: 0, warn: 1, idle: 1, good: 2 };
 
 export function mount(slot, store) {
   const sum = make("small"), list = make("ul", { id: "connection-list" }), empty = make("p", { class: "empty" });
@@ -16,7 +16,7 @@ export function mount(slot, store) {
     return { item: make("li", { class: "connection" }, state, make("span", { class: "name" }, name, venue), pace, line), state, name, venue, pace, line };
   };
   const fill = (node, each) => {
-    const level = levelOf(each.state), text = t(`cs-${each.state}`), good = level === "good";
+    const level = levelOf(each.state), text = t(each.state == null ? "s-unknown" : `cs-${each.state}`), good = level === "good";
     put(node.state, text.slice(0, 1));
     mark(node.state, "data-level", level);
     put(node.name, each.name);
@@ -32,7 +32,7 @@ export function mount(slot, store) {
   store.subscribe(["slow", "look", "meta"], () => {
     const rows = [...(store.slow?.connections ?? [])].sort((a, b) => RANK[levelOf(a.state)] - RANK[levelOf(b.state)] || (a.name < b.name ? -1 : 1));
     lines.show(rows);
-    put(sum, rows.length ? t("up-of", { up: count(rows.filter((each) => levelOf(each.state) === "good").length), all: count(rows.length) }) : "");
+    put(sum, rows.some((each) => each.state != null) ? t("up-of", { up: count(rows.filter((each) => levelOf(each.state) === "good").length), all: count(rows.length) }) : "");
     empty.hidden = rows.length > 0;
     put(empty, t(store.news ? "no-connection" : "not-told-yet"));
   });

@@ -46,7 +46,7 @@ export function mount(slot, store) {
     mark(sum, "data-level", open.length ? "bad" : null);
     empty.hidden = all.length > 0;
     list.hidden = !all.length;
-    put(empty, store.news ? t("no-incidents") : t("not-told-yet"));
+    put(empty, t(store.totals?.incidents_today == null ? "not-told-yet" : "no-incidents"));
   });
   store.subscribe(["tick"], () => { for (const node of lines.nodes.values()) if (node.each.open) fill(node, node.each); });
 }
