@@ -173,3 +173,27 @@ async def test_top_follows_a_terminal_that_is_resized(told: Stage) -> None:
             await eventually(
                 lambda first=first: [str(column.label).strip() for column in table.columns.values()][1] == first and table.row_count == 4
             )
+
+
+async def test_top_says_that_it_is_paused_and_goes_on_with_the_verdict(told: Stage) -> None:
+    app = Top(told.page, str(told.folder))
+
+    def verdict() -> str:
+        return str(app.query_one("#verdict").render())
+
+    async with app.run_test(size=(160, 40)) as pilot:
+        await eventually(lambda: texts(app)[1] and texts(app)[1][0][4] not in ("", "–"))
+        await pilot.press("space")
+        seen = texts(app)
+        assert re.search(r"RECORDING.*\n PAUSED since \d\d:\d\d:\d\d UTC", verdict())
+        told.close()
+        app.refresh_all()
+        assert "STOPPED" in verdict() and "No recorder is running" in verdict() and "PAUSED since" in verdict()
+        await pilot.resize_terminal(100, 40)
+        await pilot.resize_terminal(160, 40)
+        assert texts(app) == seen, "all but the verdict stands still"
+        await pilot.press("space")
+        assert "PAUSED" not in verdict()
+        facts, rows = texts(app)
+        assert facts.startswith("– frames/s") and "?/4 streams" in facts
+        assert {(row[3], row[4], row[5]) for row in rows} == {("? unknown", "–", "–")}

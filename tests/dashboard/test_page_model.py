@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
@@ -21,9 +20,8 @@ from hoga.dashboard import page_model
 from hoga.dashboard.fanout import Fanout, Viewer
 from hoga.dashboard.page_model import PageModel
 from hoga.dashboard.prometheus import render
-from hoga.dashboard.snapshot import StreamFlag
 from hoga.dashboard.summary import summary_of
-from tests.dashboard.stage import Stage, disconnected, make_meta, with_rows
+from tests.dashboard.stage import Stage, disconnected, make_meta
 
 
 class Screen:
@@ -131,7 +129,7 @@ def test_of_a_recorder_that_is_gone_nothing_is_told_of_now(
     assert "connections unknown" in summary.facts
     metrics = render(theatre.model.facts()).decode()
     assert "hoga_up 0.0" in metrics and "hoga_stream_silent{" not in metrics and "hoga_latency_seconds{" not in metrics
-    assert 'hoga_connection_up{' not in metrics
+    assert "hoga_connection_up{" not in metrics
     assert ("hoga_records_total{" in metrics) is (code == "stale")
 
 

@@ -16,7 +16,7 @@ export function mount(slot, store) {
     return { item: make("li", { class: "connection" }, state, make("span", { class: "name" }, name, venue), pace, line), state, name, venue, pace, line };
   };
   const fill = (node, each) => {
-    const level = levelOf(each.state), text = t(each.state == null ? "s-unknown" : `cs-${each.state}`), good = level === "good";
+    const level = levelOf(each.state), text = t(each.state ? `cs-${each.state}` : "s-unknown"), good = level === "good";
     put(node.state, text.slice(0, 1));
     mark(node.state, "data-level", level);
     put(node.name, each.name);
@@ -32,7 +32,7 @@ export function mount(slot, store) {
   store.subscribe(["slow", "look", "meta"], () => {
     const rows = [...(store.slow?.connections ?? [])].sort((a, b) => RANK[levelOf(a.state)] - RANK[levelOf(b.state)] || (a.name < b.name ? -1 : 1));
     lines.show(rows);
-    put(sum, rows.some((each) => each.state != null) ? t("up-of", { up: count(rows.filter((each) => levelOf(each.state) === "good").length), all: count(rows.length) }) : "");
+    put(sum, rows.some((each) => each.state) ? t("up-of", { up: count(rows.filter((each) => levelOf(each.state) === "good").length), all: count(rows.length) }) : "");
     empty.hidden = rows.length > 0;
     put(empty, t(store.news ? "no-connection" : "not-told-yet"));
   });

@@ -25,7 +25,7 @@ export function happenedText(each, store) {
 export const streamsText = (streams) => t("n-streams", { count: count(streams) });
 
 // Of a connection's state.
-export const levelOf = (state) => (state == null ? "idle" : state === "connected" || state === "handover" ? "good" : state === "connecting" || state === "disconnected" ? "warn" : "bad");
+export const levelOf = (state) => (!state ? "idle" : state === "connected" || state === "handover" ? "good" : state === "connecting" || state === "disconnected" ? "warn" : "bad");
 
 export const plainWord = (text) => text.replace(/^\S (?=\S)/, "");
 
