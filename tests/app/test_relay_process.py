@@ -69,7 +69,7 @@ def test_nats_away_is_a_reason_and_an_alert_and_recording_is_healthy() -> None:
     assert (kind, subject) == (AlertKind.RELAY, "tokyo")
     assert "refused" in text
     damaged = make_snapshot(META, relay=make_relay(damaged=2, newest_damaged="binance/x.zip"))
-    assert told(damaged) == ["2 files are not as they were sealed and are not sent to NATS, the newest binance/x.zip"]
+    assert told(damaged) == ["2 files cannot be read or are not as they were sealed, and are not sent to NATS; the newest is binance/x.zip"]
 
 
 def test_it_is_in_the_metrics_and_in_the_terminal() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from random import Random
 from time import time_ns
@@ -34,6 +35,30 @@ class Ether:
         self.sizes.append(len(payload))
         self.items += self.hearing.take(subject, headers, payload, self.clock.monotonic())
         return True
+
+
+def test_a_folder_that_could_not_be_listed_is_listed_at_the_next_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = Recorder(0, streams_of(0))
+    recorder.play([("frame", 0, 1), ("flush", 0, 0)])
+    name, data = recorder.journals[0]
+    path = tmp_path / FOLDER / journal_name(name)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(data)
+    os.utime(path.parent, (1, 1))  # it changed long ago, and does not change again
+    hearing = Hearing()
+    lane = LiveLane(Folders(tmp_path), Ether(hearing, ManualClock(time_ns())), "tokyo", "a1", RelayCounts())  # type: ignore[arg-type]
+    lane._homes = {path.parent: 0}
+
+    def refuse(folder: Path) -> object:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    with monkeypatch.context() as barred:
+        barred.setattr(Path, "iterdir", refuse)
+        lane._find_journals(is_past=False)
+    assert not lane._open
+    lane._find_journals(is_past=False)
+    assert list(lane._open) == [path]
+    lane._open[path].close()
 
 
 @pytest.mark.parametrize("seed", range(2))

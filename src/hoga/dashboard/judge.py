@@ -75,7 +75,7 @@ CODES: dict[str, str] = {
     "sealing": "{waiting} minutes wait to be sealed ({venue})",
     "relay-away": "What {collector} records has not reached NATS for {seconds} s ({why}). "
     "Nothing is lost: {waiting} ledgers and days wait on disk",
-    "relay-damaged": "{count} files are not as they were sealed and are not sent to NATS, the newest {file}",
+    "relay-damaged": "{count} files cannot be read or are not as they were sealed, and are not sent to NATS; the newest is {file}",
 }
 """Every reason's code, and its English sentence."""
 _SIZES = {"free": "room", "reserve": "kept"}

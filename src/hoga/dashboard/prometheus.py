@@ -121,7 +121,7 @@ METRICS: dict[str, str] = {
     "hoga_relay_files_total": "Files that NATS acknowledged, of the relay's process as it is now",
     "hoga_relay_sent_bytes_total": "Bytes of these files and of ledger lines",
     "hoga_relay_archives_total": "Closed days that were sent as a whole",
-    "hoga_relay_damaged_files": "Files that are not as they were sealed, and were not sent",
+    "hoga_relay_damaged_files": "Files and folders that cannot be read or are not as they were sealed, and were not sent",
     "hoga_relay_live_messages_total": "Live messages sent",
     "hoga_relay_live_lost_total": "Live messages that NATS did not take",
     "hoga_relay_outages_total": "Times that NATS went away",

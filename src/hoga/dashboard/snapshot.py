@@ -292,7 +292,7 @@ class HubRow(msgspec.Struct, frozen=True, kw_only=True):
 class RelayRow(msgspec.Struct, frozen=True, kw_only=True):
     """The relay beside the run, which sends what is recorded to NATS. `trouble`: why NATS does not have it, None while it does;
     `away_s`: for how long. `behind_s`: for how long something sealed has not been sent; `waiting`: ledgers and days with something unsent.
-    `damaged`: files that are not as they were sealed, and were not sent; `newest_damaged`: one of them. `restarts`: of its process.
+    `damaged`: files that cannot be read or are not as they were sealed; `newest_damaged`: one of them. `restarts`: of its process.
     The other counts are of the process as it is now."""
 
     collector: str

@@ -19,6 +19,7 @@ from hoga.core.errors import ArchiveError
 from hoga.relay.broker import BrokerFault, Received
 from hoga.relay.folders import Folders
 from hoga.relay.segments import SegmentLane
+from hoga.relay.standing import Standing, standing_of
 from hoga.relay.status import RelayCounts
 from hoga.relay.subjects import (
     Answer,
@@ -56,9 +57,14 @@ class Answers:
         self._lane = lane
         self._counts = counts
 
-    def settle(self) -> None:
-        """Nobody else has the name: from now on it is this relay's."""
-        self._who = msgspec.structs.replace(self._who, settled=True)
+    @property
+    def standing(self) -> Standing:
+        """How this relay stands among those of its name."""
+        return standing_of(self._who)
+
+    def settle(self, *, settled: bool) -> None:
+        """Whether the name is this relay's from now on."""
+        self._who = msgspec.structs.replace(self._who, settled=settled)
 
     async def respond(self, asked: Received) -> bytes:
         """The answer to a message, whatever it is."""
@@ -78,7 +84,10 @@ class Answers:
             return await self._send(question)
         if isinstance(question, AskDays):
             return DaysAnswer(collector=self._who.collector, days=await asyncio.to_thread(self._folders.days))
-        files = await asyncio.to_thread(self._files, question)
+        try:
+            files = await asyncio.to_thread(self._files, question)
+        except (ArchiveError, OSError) as fault:  # half a list would pass for the whole of it
+            return Fault(f"not everything of {question.day} can be read: {fault}")
         return _page(self._who.collector, question, files)
 
     async def _send(self, question: AskFile) -> FileAnswer:
@@ -92,7 +101,7 @@ class Answers:
         return FileAnswer(collector=self._who.collector, file=question.file, sent=why is None, why=why)
 
     def _files(self, question: AskDay) -> list[Listed]:
-        """Every file of the day, by name."""
+        """Every file of the day, by name. Raises ArchiveError, OSError when there may be more than can be read."""
         series, lists = self._folders.day(question.day)
         found = [listed for day in series for listed in self._of_day(day)]
         for path in lists:
@@ -106,9 +115,12 @@ class Answers:
         assert ledger is not None, "it was found below the data root"
         try:
             text = read_regular(day.manifest_path)
-            manifest = decode_manifest(text)
-        except (ArchiveError, OSError, ValueError):
+        except FileNotFoundError:
             return self._of_open_day(day, ledger)
+        try:
+            manifest = decode_manifest(text)
+        except ValueError as fault:
+            raise ArchiveError(day.manifest_path, f"the manifest cannot be trusted: {fault}") from fault
         home = ledger.removesuffix(f"temporary/{day.stem}/{day.ledger.name}")
         archive, folded, healed = manifest.archive, manifest.ledger, manifest.healed
         found = [
@@ -128,12 +140,12 @@ class Answers:
             text = read_regular(day.ledger)
             text = text[: text.rfind(b"\n") + 1]
             found.append(Listed(file=ledger, kind=FileKind.LEDGER, bytes=len(text), crc32=crc32(text)))
-        except (ArchiveError, OSError):
+        except FileNotFoundError:
             pass  # nothing is sealed of it yet
         home = ledger.removesuffix(day.ledger.name)
         try:
             names = sorted(path.name for path in day.folder.iterdir())
-        except OSError:
+        except FileNotFoundError:  # it is being closed this moment
             return found
         for name in names:
             if parse_segment(name) is not None and (size := _size(day.folder / name)) is not None:
@@ -144,7 +156,7 @@ class Answers:
 def _size(path: Path) -> int | None:
     try:
         return path.stat().st_size
-    except OSError:
+    except FileNotFoundError:
         return None
 
 

@@ -104,12 +104,17 @@ class Broker:
         self._lost = asyncio.Event()
         self._last_fault: Exception | None = None
         self._again: list[Callable[[], Awaitable[None]]] = []
+        self._is_ready = True
         self.trouble: str | None = "not connected yet"
         self.outages = 0
 
     @property
     def connected(self) -> bool:
-        """Whether there is a connection, as far as is known."""
+        """Whether there is a connection, as far as is known, and everything was done that is to be done on each."""
+        return self._is_ready and self._is_up
+
+    @property
+    def _is_up(self) -> bool:
         return self._client is not None and bool(self._client.is_connected) and not self._lost.is_set()
 
     @property
@@ -132,16 +137,19 @@ class Broker:
                 await within(client.close(), 1.0)
 
     async def on_connected(self, act: Callable[[], Awaitable[None]]) -> None:
-        """Do it now, and whenever there is another connection: make streams, subscribe. Raises what it raises, now."""
+        """Do it now, and whenever there is another connection, in this order: make streams, subscribe. Raises what it raises, now; later
+        a connection on which it raises HogaError is let go, and another one made."""
         self._again.append(act)
         await act()
 
     async def keep(self) -> None:
         """Connect again whenever the connection is lost (or there never was one), for ever."""
         pauses = Pauses(Schedule.NATS)
+        refused = ""
         while True:
             if self.connected:
                 await self._lost.wait()
+            self._is_ready = False
             if self.trouble is None:
                 self.outages += 1
                 self.trouble = _said(self._last_fault) or "the connection was lost"
@@ -155,13 +163,23 @@ class Broker:
                     await act()
             except (HogaError, OSError) as fault:
                 self.trouble = str(fault)
+                if isinstance(fault, BrokerRefused) and self.trouble != refused:
+                    refused = self.trouble
+                    _log.warning("NATS is there, and not for us", url=self.shown, why=refused, hint="tried again for ever")
                 await self._drop()
                 _log.debug("NATS is still away", url=self.shown, why=self.trouble)
                 await self._clock.sleep(pauses.next_s())
                 continue
             pauses.clear()
-            self.trouble = None
+            self._is_ready = True
+            self.trouble, refused = None, ""
             _log.info("NATS is back", url=self.shown)
+
+    async def let_go_of(self, fault: BrokerFault) -> None:
+        """End this connection because of `fault`, which is the trouble from now on; `keep` makes another."""
+        lost, self._last_fault = self._lost, fault
+        await self._drop()
+        lost.set()
 
     @property
     def shown(self) -> str:
@@ -198,6 +216,8 @@ class Broker:
     async def post(self, shape: StreamShape, subject: str, headers: dict[str, str], payload: bytes) -> asyncio.Future[Any]:
         """Send to a stream, when fewer than so many wait for their acknowledgement. What comes back is for `settle`. Raises
         BrokerFault."""
+        if not self.connected:
+            raise BrokerFault(self.trouble or "NATS is away")
         async with self._asked(f"message to {shape.name}"):
             sent = self._context.publish_async(subject, payload, wait_stall=_STALL_S, stream=shape.name, headers=headers)
             found: asyncio.Future[Any] = await within(sent, _STALL_S + 1)
@@ -340,7 +360,7 @@ class Broker:
 
     @property
     def _connection(self) -> Any:
-        if self._client is None or not self.connected:
+        if not self._is_up:
             raise BrokerFault(self.trouble or "NATS is away")
         return self._client
 

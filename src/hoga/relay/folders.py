@@ -7,6 +7,7 @@ would have by default. Nothing is read but names: a folder is listed anew when i
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -16,12 +17,15 @@ from hoga.archive.form.journal import JOURNAL_DIR
 from hoga.archive.form.layout import FORMATS, parse_day, parse_segment
 from hoga.archive.form.lists import is_list
 from hoga.archive.form.seriesday import SeriesDay
+from hoga.core.errors import ArchiveError
 from hoga.relay.subjects import FileKind, file_fault
 from hoga.runtime.clock import SYSTEM
 
 __all__ = ["Folders", "Place", "Seen", "kind_of"]
 
 _TEMPORARY = "temporary"
+_FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+"""How folders of the archive are called; `lost+found` is none."""
 _FRESH_NS = 3_000_000_000
 """A folder that changed so lately may change again within the same tick of the file system's clock."""
 
@@ -34,12 +38,14 @@ class Place(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What is there: open days by their ledgers, closed ones by their manifests, lists of instruments, and folders of journals."""
+    """What is there: open days by their ledgers, closed ones by their manifests, lists of instruments, and folders of journals. `unread`:
+    why, of each folder whose names could not be had and that may be one of the archive's: what lies in it is not known."""
 
     ledgers: list[SeriesDay]
     manifests: list[SeriesDay]
     lists: list[Path]
     homes: list[Path]
+    unread: dict[Path, str]
 
 
 class _Listed(NamedTuple):
@@ -76,11 +82,11 @@ class Folders:
         return None
 
     def look(self) -> Seen:
-        """Everything that is there now. A folder that cannot be listed is left out this time. Blocks on the disk."""
-        seen = Seen([], [], [], [])
+        """Everything that is there now; what cannot be listed is told in `unread`. Blocks on the disk."""
+        seen = Seen([], [], [], [], {})
         known: set[Path] = set()
         for place in self._places:
-            for folder in self._walk(place.folder, known):
+            for folder in self._walk(place.folder, known, seen.unread):
                 there = self._listed[folder].seen
                 seen.ledgers.extend(there.ledgers)
                 seen.manifests.extend(there.manifests)
@@ -90,8 +96,12 @@ class Folders:
         return seen
 
     def day(self, day: str) -> tuple[list[SeriesDay], list[Path]]:
-        """The series that have anything of a day, and the lists of instruments of that day."""
+        """The series that have anything of a day, and the lists of instruments of that day. Raises ArchiveError when there may be more
+        than can be read."""
         seen = self.look()
+        for folder, why in seen.unread.items():
+            if folder.name != JOURNAL_DIR:
+                raise ArchiveError(folder, why)
         series = {each for each in (*seen.ledgers, *seen.manifests) if each.day == day}
         return sorted(series), [path for path in seen.lists if path.name.startswith(f"instruments_{day}")]
 
@@ -100,12 +110,17 @@ class Folders:
         seen = self.look()
         return sorted({each.day for each in (*seen.ledgers, *seen.manifests)})
 
-    def _walk(self, root: Path, known: set[Path]) -> Iterator[Path]:
+    def _walk(self, root: Path, known: set[Path], unread: dict[Path, str]) -> Iterator[Path]:
         """The folders below `root` with the series' files, journals and open days; those of a day are not gone into."""
         folders = [root]
         while folders:
             here = folders.pop()
-            listed = self._list(here)
+            try:
+                listed = self._list(here)
+            except OSError as fault:
+                if all(map(_FOLDER.fullmatch, here.relative_to(root).parts)):
+                    unread[here] = f"cannot be listed: {fault.strerror or fault}"
+                continue
             if listed is None or here in known:
                 continue
             known.add(here)
@@ -116,6 +131,7 @@ class Folders:
             folders += [here / name for name in inside]
 
     def _list(self, here: Path) -> _Listed | None:
+        """None where there is no folder (any more). Raises OSError where it cannot be listed."""
         try:
             status = here.lstat()
             if not stat.S_ISDIR(status.st_mode):
@@ -128,7 +144,7 @@ class Folders:
             with os.scandir(here) as entries:
                 for entry in entries:
                     (folders if entry.is_dir(follow_symlinks=False) else files).append(entry.name)
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         is_fresh = abs(SYSTEM.time_ns() - status.st_mtime_ns) < _FRESH_NS
         found = _Listed(0 if is_fresh else status.st_mtime_ns, sorted(folders), _seen(here, sorted(folders), sorted(files)))
@@ -138,7 +154,7 @@ class Folders:
 
 def _seen(here: Path, folders: list[str], files: list[str]) -> Seen:
     """What the names in a folder say."""
-    seen = Seen([], [], [], [])
+    seen = Seen([], [], [], [], {})
     if here.name == _TEMPORARY:
         for child in folders:
             name = parse_day(child)

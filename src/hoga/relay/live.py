@@ -201,8 +201,11 @@ class LiveLane:
                 continue
             if changed == self._homes[home]:
                 continue
+            try:
+                named = [(name, path) for path in home.iterdir() if (name := parse_journal_name(path.name)) is not None]
+            except OSError:  # gone this moment, or not for us: listed at the next look
+                continue
             self._homes[home] = 0 if abs(self._clock.time_ns() - changed) < 1_000_000_000 else changed
-            named = [(name, path) for path in home.iterdir() if (name := parse_journal_name(path.name)) is not None]
             for _, path in sorted(named):  # as they follow one another, which texts do not where numbers grow longer
                 if path in self._open or path in self._skip:
                     continue

@@ -1,7 +1,8 @@
 """relay.relay: one collector's relay: both lanes and the answers over one connection, until it is told to stop.
 
 At the start everything must be right (`open` raises): the address, the credentials, the streams, and that no other relay answers to the
-name. Later nothing ends it: what goes wrong is told, counted and tried again.
+name. Later nothing ends it: what goes wrong is told, counted and tried again. Whoever hears later of another relay of the name that goes
+before it (`relay.standing`) sends nothing any more, and tries again until that one is gone.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from pathlib import Path
 from hoga.archive.keep.lock import FolderLock
 from hoga.core.errors import ArchiveBusy, ArchiveError
 from hoga.relay.answers import Answers
-from hoga.relay.broker import Broker, BrokerRefused, address_of
+from hoga.relay.broker import Broker, BrokerFault, BrokerRefused, address_of
 from hoga.relay.config import RelayConfig
 from hoga.relay.folders import Folders, Place
 from hoga.relay.live import LiveLane
 from hoga.relay.position import HOME, Position
 from hoga.relay.segments import SegmentLane
+from hoga.relay.standing import standing_of
 from hoga.relay.status import RelayCounts, RelayStatus
 from hoga.relay.subjects import (
     LIVE,
@@ -45,6 +47,8 @@ _log = get_log("relay")
 
 _WHO_S = 0.4
 """So long another relay of the name has to answer."""
+_ALONE_S = 10.0
+"""So often it is asked whether there is one."""
 
 
 class Relay:
@@ -75,14 +79,14 @@ class Relay:
         await self._broker.open()
         await self._broker.on_connected(self._see_to_streams)
         await self._broker.answer(ask_subject(self._collector), self._answers.respond)
-        await self._require_alone()
+        await self._broker.on_connected(self._require_alone)
         if (why := self._position.load()) is not None:
             _log.warning("what was sent before is not known", why=why, hint="it is sent again, which costs time and nothing else")
         _log.info("relaying", collector=self._collector, data=str(self._root), nats=self._broker.shown)
 
     async def run(self) -> None:
         """Relay for ever."""
-        works = {"connection": self._broker.keep, "segments": self._segments.run, "live": self._live.run}
+        works = {"connection": self._broker.keep, "segments": self._segments.run, "live": self._live.run, "name": self._stay_alone}
         tasks = [
             asyncio.create_task(supervise(work, log=_log, what="a part of the relay failed", part=name), name=f"relay {name}")
             for name, work in works.items()
@@ -150,7 +154,7 @@ class Relay:
         await self._broker.ensure(LIVE)
 
     async def _require_alone(self) -> None:
-        """Raises BrokerRefused when another relay of this name was here before."""
+        """Raises BrokerRefused when another relay of this name goes before this one."""
         for payload in await self._broker.ask_all(ask_subject(self._collector), encode(AskWho()), wait_s=_WHO_S):
             try:
                 answer = answer_of(payload)
@@ -159,7 +163,21 @@ class Relay:
                 continue
             if not isinstance(answer, WhoAnswer) or answer.session == self._session:
                 continue
-            if answer.settled or (answer.since_ns, answer.session) < (self._since_ns, self._session):
+            if self._answers.standing.yields_to(standing_of(answer)):
+                self._answers.settle(settled=False)
                 hint = "every collector needs a COLLECTOR of its own"
                 raise BrokerRefused(f"another relay is {self._collector!r} already", hint=hint)
-        self._answers.settle()
+        self._answers.settle(settled=True)
+
+    async def _stay_alone(self) -> None:
+        """Ask again and again: another one may have begun while this one could not be heard, and one of the two has to yield."""
+        while True:
+            await self._clock.sleep(_ALONE_S)
+            if not self._broker.connected:
+                continue
+            try:
+                await self._require_alone()
+            except BrokerRefused as fault:
+                await self._broker.let_go_of(fault)
+            except BrokerFault as fault:
+                _log.debug("nobody could be asked", why=str(fault))

@@ -79,10 +79,14 @@ class SegmentLane:
         self._manifests: dict[Path, tuple[int, int]] = {}
         self._lists: dict[Path, tuple[int, int]] = {}
         self._tries: dict[str, int] = {}
+        self._refused: dict[Path, Exception | None] = {}
+        self._unread: set[Path] = set()
+        self._left: dict[Path, float] = {}
         self._days: list[SeriesDay] = []
         self._closed: list[SeriesDay] = []
         self._days_looked = float("-inf")
         self._saved = float("-inf")
+        self._is_unsaved = False
 
     async def run(self) -> None:
         """Send whatever is there and whatever comes, for ever; what NATS or the disk refuses is tried again."""
@@ -124,6 +128,7 @@ class SegmentLane:
         seen = await asyncio.to_thread(self._folders.look)
         grown = await asyncio.to_thread(self._grown, seen)
         closed = await asyncio.to_thread(self._unsent_days, seen)
+        self._tell_unread(seen)
         self._counts.waiting = len(grown) + len(closed)
         if not self._broker.connected:
             raise BrokerFault(self._broker.trouble or "NATS is away")
@@ -145,20 +150,37 @@ class SegmentLane:
         return not closed
 
     async def _save(self, *, now: bool = False) -> None:
-        """Write the position down, at most once a second but for when it has to be `now`."""
-        if now or self._clock.monotonic() - self._saved >= _SAVE_S:
+        """Write the position down, at most once a second but for when it has to be `now`. Where it cannot be written, sending goes on:
+        what is not noted is sent again by the next life."""
+        if not now and self._clock.monotonic() - self._saved < _SAVE_S:
+            return
+        self._saved = self._clock.monotonic()
+        try:
             await asyncio.to_thread(self._position.save)
-            self._saved = self._clock.monotonic()
+        except ArchiveError as fault:
+            if not self._is_unsaved:
+                _log.warning("what was sent cannot be noted", why=str(fault), hint="tried again; a restart would send it again")
+            self._is_unsaved = True
+        else:
+            self._is_unsaved = False
 
     def _grown(self, seen: Seen) -> list[SeriesDay]:
         """The days whose ledger is not what it was when all of it had been sent."""
         found = []
         there = set()
+        now = self._clock.monotonic()
+        self._left = {path: until for path, until in self._left.items() if until > now}
         for day in seen.ledgers:
             there.add(day.ledger)
+            if day.ledger in self._left:
+                continue
             try:
                 status = day.ledger.stat()
-            except OSError:
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as fault:
+                self._refused[day.ledger] = fault
+                self._ledgers.pop(day.ledger, None)
                 continue
             if self._ledgers.get(day.ledger) != (status.st_ino, status.st_size, status.st_mtime_ns):
                 found.append(day)
@@ -173,7 +195,11 @@ class SegmentLane:
         for day in seen.manifests:
             try:
                 status = day.manifest_path.stat()
-            except OSError:
+            except FileNotFoundError:
+                continue
+            except OSError as fault:
+                self._refused[day.manifest_path] = fault
+                self._manifests.pop(day.manifest_path, None)
                 continue
             mark = (status.st_ino, status.st_mtime_ns)
             if self._manifests.get(day.manifest_path) == mark:
@@ -181,10 +207,14 @@ class SegmentLane:
             name = self._name(day.manifest_path)
             try:
                 is_known = self._position.files.get(name) == _content(read_regular(day.manifest_path))
-            except (ArchiveError, OSError):
+            except FileNotFoundError:
+                continue
+            except (ArchiveError, OSError) as fault:
+                self._refused[day.manifest_path] = fault
                 continue
             if is_known:
                 self._manifests[day.manifest_path] = mark
+                self._refused[day.manifest_path] = None
             else:
                 found.append(day)
         self._days, self._days_looked = seen.manifests, now
@@ -192,7 +222,10 @@ class SegmentLane:
         return self._closed
 
     def _forget(self, seen: Seen) -> None:
-        """What nobody needs to know any more: ledgers that are in a manifest that was sent, and files that are gone."""
+        """What nobody needs to know any more: ledgers that are in a manifest that was sent, and files that are gone; while a folder
+        cannot be read, nobody knows which."""
+        if seen.unread:
+            return
         ledgers = {self._name(day.ledger) for day in seen.ledgers}
         manifests = {self._name(day.manifest_path) for day in seen.manifests}
         closed = {self._name(day.ledger) for day in seen.manifests if self._name(day.manifest_path) in self._position.files}
@@ -204,7 +237,7 @@ class SegmentLane:
 
     def _exists(self, name: str) -> bool:
         path = self._folders.path_of(name)
-        return path is not None and path.exists()
+        return path is not None and _is_there(path)
 
     # -- open days ----------------------------------------------------------------------------------------------------
 
@@ -216,6 +249,11 @@ class SegmentLane:
             data = await asyncio.to_thread(read_regular, day.ledger)
         except FileNotFoundError:  # it was folded this moment: the closed day is looked at next
             return
+        except (ArchiveError, OSError) as fault:
+            self._tell_damaged(day.ledger, fault)
+            self._left[day.ledger] = self._clock.monotonic() + _DAYS_S
+            return
+        self._tell_well(day.ledger)
         is_known = sent is not None and len(data) >= sent.bytes and crc32(data[: sent.bytes]) == sent.crc32
         begin, whole = (sent.bytes, sent.whole) if sent is not None and is_known else (0, True)
         for stretch in _stretches(data, begin):
@@ -240,7 +278,7 @@ class SegmentLane:
                     content = await asyncio.to_thread(_check_segment, path, entry)
                 except (ArchiveError, OSError) as fault:
                     whole = False
-                    if not (isinstance(fault, FileNotFoundError) and day.manifest_path.exists()):  # else it is in the closed day
+                    if not (isinstance(fault, FileNotFoundError) and _is_there(day.manifest_path)):  # else it is in the closed day
                         self._tell_damaged(path, fault)
                     continue
                 waiting += await self._post(head_of(self._collector, self._name(path), FileKind.SEGMENT, content), content)
@@ -262,8 +300,12 @@ class SegmentLane:
             if self._lists.get(path) == mark:
                 return
             name, content = self._name(path), await asyncio.to_thread(read_regular, path)
-        except (ArchiveError, OSError):
+        except FileNotFoundError:
             return
+        except (ArchiveError, OSError) as fault:
+            self._tell_damaged(path, fault)
+            return
+        self._tell_well(path)
         if self._position.files.get(name) != _content(content):
             await self._broker.settle(await self._post(head_of(self._collector, name, FileKind.OTHER, content), content))
             self._position.sent_file(name, _content(content))
@@ -277,6 +319,12 @@ class SegmentLane:
         path, name = day.manifest_path, self._name(day.manifest_path)
         try:
             status = path.stat()
+        except FileNotFoundError:
+            return
+        except OSError as fault:
+            self._tell_damaged(path, fault)
+            return
+        try:
             text = await asyncio.to_thread(read_regular, path)
             manifest = decode_manifest(text)
         except FileNotFoundError:
@@ -308,6 +356,7 @@ class SegmentLane:
         """The day is done with, or it is told and left until its manifest changes."""
         if fault is None:
             self._position.sent_file(name, _content(text))
+            self._tell_well(path)
         else:
             self._tries[name] = self._tries.get(name, 0) + 1
             if self._tries[name] < _DAY_TRIES:
@@ -377,6 +426,27 @@ class SegmentLane:
             self._counts.damaged[name] = str(fault)
             _log.warning("not sent: the file is not as it was sealed", file=name, why=str(fault), hint=f"hoga verify {path}")
 
+    def _tell_well(self, path: Path) -> None:
+        """It can be read (again)."""
+        if self._counts.damaged.pop(self._name(path), None) is not None:
+            _log.info("it can be read again", file=self._name(path))
+
+    def _tell_unread(self, seen: Seen) -> None:
+        """Whatever was looked for and could not be read, once; and what can be read again."""
+        refused, self._refused = self._refused, {}
+        for path, fault in refused.items():
+            if fault is None:
+                self._tell_well(path)
+            else:
+                self._tell_damaged(path, fault)
+        for folder in self._unread - seen.unread.keys():
+            self._tell_well(folder)
+        for folder, why in seen.unread.items():
+            if folder not in self._unread:
+                self._counts.damaged[self._name(folder)] = why
+                _log.warning("not sent: a folder cannot be read", folder=str(folder), why=why, hint="let the relay's user read all of it")
+        self._unread = set(seen.unread)
+
 
 def _stretches(data: bytes, begin: int) -> Iterator[_Stretch]:
     """The whole lines from `begin` on, so many at a time as go well together."""
@@ -416,6 +486,14 @@ def _check_segment(path: Path, entry: SegmentEntry | None) -> bytes:
         for _ in checked_blocks(path, proof=proof):
             pass
     return content
+
+
+def _is_there(path: Path) -> bool:
+    """What nobody lets us look for may be there."""
+    try:
+        return path.exists()
+    except OSError:
+        return True
 
 
 def _head_of_file(fd: int, collector: str, name: str, kind: FileKind) -> FileHead:

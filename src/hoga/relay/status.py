@@ -9,7 +9,8 @@ __all__ = ["CannotBegin", "RelayCounts", "RelayStatus", "decode_said", "encode_s
 
 class RelayCounts:
     """Since this life began; each lane adds to its own. `waiting`: ledgers and days with something unsent, as last looked.
-    `current_ns`: when everything was sent last, None when it never was. `damaged`: names of files that are not as they were sealed."""
+    `current_ns`: when everything was sent last, None when it never was. `damaged`: why, by the
+    names of files and folders that cannot be read or are not as they were sealed."""
 
     def __init__(self) -> None:
         self.files = self.file_bytes = self.lines_bytes = self.days = self.again = 0

@@ -14,7 +14,7 @@ export default {
     skewed: "The clocks of this machine and of {venue} differ: latencies come out as {median} ms. Check this machine's (chrony, NTP)",
     memory: "Memory is short: {percent} % in use, {limit} % desired at most", sealing: "{waiting} minutes wait to be sealed ({venue})",
     "relay-away": "What {collector} records has not reached NATS for {seconds} s ({why}). Nothing is lost: {waiting} ledgers and days wait on disk",
-    "relay-damaged": "{count} files are not as they were sealed and are not sent to NATS, the newest {file}",
+    "relay-damaged": "{count} files cannot be read or are not as they were sealed, and are not sent to NATS; the newest is {file}",
     "never-connected": "{connection} has not connected for {seconds} s ({why}): {streams} streams are not recorded. Attempt {attempt} in {retry} s",
     "disk-trend": "The disk reserve will be reached in {hours} h, as all programs on this file system use it up; hoga itself is not the cause",
     "skewed-venue": "The clock of {venue} seems to be off: latencies come out as {median} ms, though this machine's is off by {offset} ms only (by {source})",

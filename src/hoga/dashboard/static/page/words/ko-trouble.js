@@ -12,7 +12,7 @@ export default {
     skewed: "이 시스템과 {venue}의 시계가 다릅니다: 지연이 {median} ms로 나옵니다. 이 시스템의 시계(chrony, NTP)를 확인하세요", memory: "메모리가 부족합니다: {percent}% 사용 중, 목표 {limit}% 이하",
     sealing: "{waiting}분치가 봉인을 기다립니다 ({venue})", "never-connected": "{connection}이(가) {seconds}초째 연결되지 못했습니다 ({why}): 스트림 {streams}개가 기록되지 않습니다. {retry}초 후 {attempt}번째 시도",
     "relay-away": "{collector}이(가) 기록한 것이 {seconds}초째 NATS에 닿지 않습니다 ({why}). 잃는 것은 없습니다. 원장과 날짜 {waiting}개가 디스크에서 기다립니다",
-    "relay-damaged": "파일 {count}개가 봉인된 때와 달라 NATS로 보내지 않습니다. 최근: {file}",
+    "relay-damaged": "파일 {count}개를 읽을 수 없거나 봉인된 때와 달라 NATS로 보내지 않습니다. 최근: {file}",
     "disk-trend": "{hours}시간 후 디스크 예비 공간에 도달합니다. 이 파일 시스템의 모든 프로그램을 합한 속도이며, 원인은 hoga가 아닙니다",
     "skewed-venue": "{venue}의 시계가 어긋난 것 같습니다: 지연이 {median} ms로 나오지만, 이 시스템의 시계는 {offset} ms만 어긋나 있습니다 (기준: {source})",
   },
