@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
@@ -336,7 +336,9 @@ async def test_a_day_that_fails_keeps_no_other_from_its_turn(
         assert not told["2026-11-20"].settled
 
 
-async def _ending(gather: Gather, monkeypatch: pytest.MonkeyPatch, stop: Callable[[int], None]) -> None:
+async def _ending(
+    gather: Gather, monkeypatch: pytest.MonkeyPatch, stop: Callable[[int], None], united: Sequence[tuple[str, str]] = ()
+) -> None:
     """`gather.end(DAY)` with one collector; `stop` is called before each of its steps, by number, and each of them takes a turn."""
     steps = count()
 
@@ -350,7 +352,7 @@ async def _ending(gather: Gather, monkeypatch: pytest.MonkeyPatch, stop: Callabl
 
     async def submit(work: object, *arguments: object) -> Ended:
         await step()
-        return Ended(day=DAY, united=[], records=0, gaps=0, conflicts=0, failed=[], left_out=[], told={})
+        return Ended(day=DAY, united=list(united), records=0, gaps=0, conflicts=0, failed=[], left_out=[], told={})
 
     async def on_disk(act: Callable[[], object]) -> object:
         await step()
@@ -409,6 +411,36 @@ async def test_what_comes_while_a_day_is_united_is_united_after_it(
                 )
                 assert gather._days[DAY].united_ns > 5
                 assert not gather._days[DAY].settled
+
+
+async def test_what_may_touch_the_days_beside_has_them_looked_at(
+    tmp_path: Path, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A minute at a day's end, a day file, and a union of which something came."""
+    nats_server.start()
+    shop = Workshop(tmp_path / "tokyo" / "binance" / "execution", "execution")
+    for minute in ("00-00", "12-00", "23-59"):
+        shop.seal(minute, [agg_trade(shop.minute_ns(minute), 1)], ids=[1])
+    minutes = parts_of("tokyo", tmp_path / "tokyo")
+    _merge(tmp_path / "tokyo")
+    (day_file,) = [part for part in parts_of("tokyo", tmp_path / "tokyo") if part.head.file.endswith(".zip")]
+    around = {"2026-11-19", "2026-11-21"}
+    async with _gather(tmp_path / "all", nats_server, collectors=("tokyo",), intake=False) as gather:
+
+        def looked_at() -> set[str]:
+            found = {each.day for each in gather._days.values() if each.united_ns and each.changed_ns and each.day != DAY}
+            gather._days = {day: DayState(day=day, united_ns=5) for day in (*around, "2026-11-22")} | {
+                "2026-11-18": DayState(day="2026-11-18")
+            }
+            return found
+
+        looked_at()
+        for part, marked in [*zip(minutes, (around, set(), around), strict=True), (day_file, around)]:
+            gather._note(part, Taken(State.STORED, place_of(part.head.file)))
+            assert looked_at() == marked, part.head.file
+        for made, marked in (("united", around), ("unchanged", set())):
+            await _ending(gather, monkeypatch, lambda number: None, united=[("it", made)])
+            assert looked_at() == marked
 
 
 async def test_what_a_killed_life_had_taken_of_a_day_that_was_done_is_united(

@@ -20,9 +20,9 @@ __all__ = ["Ended", "end_day"]
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a day. `united`: (what, state) of each series; `failed`: (what, why) of those that could not be united, or were
-    not proven afterwards; `left_out`: (collector, why) of what is damaged there. `told`: of each collector, over all series, what it
-    received, how many of its records stayed (None where a manifest does not tell it), and its gaps."""
+    """What came of a day. `united`: (what, state) of each series; `failed`: (what, why) of those that could not be united, not be held
+    against the days beside, or were not proven afterwards; `left_out`: (collector, why) of what is damaged there. `told`: of each
+    collector, over all series, what it received, how many of its records stayed (None where a manifest does not tell it), and its gaps."""
 
     day: str
     united: list[tuple[str, str]]
@@ -49,6 +49,7 @@ def end_day(root: str, day: str, names: list[str], order: list[str], absent: lis
         if (one := done.united) is None:
             failed.append((done.what, done.why))
             continue
+        failed += [(done.what, f"what {name} has of a day beside it: {why}") for name, why in done.edges]
         united.append((done.what, one.state))
         records, gaps, conflicts = records + one.records, gaps + one.gaps, conflicts + one.conflicts
         made.append(one.archive)

@@ -26,11 +26,14 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from hoga.archive.form.layout import parse_segment
+from hoga.archive.form.spans import day_span
 from hoga.archive.keep.lock import FolderLock
+from hoga.archive.union.recording import is_edge
 from hoga.core.errors import ArchiveBusy, ArchiveError, HogaError
 from hoga.core.times import MINUTE_NS, day_of, is_day
 from hoga.relay.broker import Broker, BrokerFault, Pull, Received
-from hoga.relay.door import place_of
+from hoga.relay.door import What, place_of
 from hoga.relay.due import DayState, due_days, expected_collectors, next_look_ns, past_days
 from hoga.relay.ending import Ended, end_day
 from hoga.relay.gathered import CollectorState, GatherState, read_days, write_days, write_state
@@ -294,6 +297,18 @@ class Gather:
             asked = (name, part.head.file) in self._came
             changed = day.changed_ns if asked else max(now, day.changed_ns + 1)
             self._days[day.day] = msgspec.structs.replace(day, changed_ns=changed)
+            segment = parse_segment(found.place.file.rpartition("/")[2]) if found.place.what is What.SEGMENT else None
+            if found.place.what is What.DAY or (segment is not None and is_edge(segment.minute)):
+                self._look_beside(day.day)
+
+    def _look_beside(self, day: str) -> None:
+        """Something of a day is new that may touch those beside it: they are held against it. Where it does not, nothing comes of that."""
+        now = self._clock.time_ns()
+        low, high = day_span(day)
+        for beside in (day_of(low - 1), day_of(high)):
+            state = self._days.get(beside)
+            if state is not None and state.united_ns:
+                self._days[beside] = msgspec.structs.replace(state, changed_ns=max(now, state.changed_ns + 1))
 
     def _collector(self, name: str) -> CollectorState:
         if name not in self._seen:
@@ -417,6 +432,8 @@ class Gather:
             if day >= one.day:
                 one.day, one.received, one.won, one.gaps = day, received, won, gaps
         state = self._days[day] = self._after(began, ended, absent, open_)
+        if any(made != "unchanged" for _, made in ended.united):
+            self._look_beside(day)
         await self._remember()
         return state
 

@@ -158,7 +158,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     None in manifests of before that was told, and where nobody kept an account. `healed`: the file of trades that were fetched
     afterwards, None without one. `digests`: of books that the recorder kept of these deltas, by time. `collectors`, `filled`: of a day
     that is the union of what several collectors had (`archive.union`); there `received` is what they received together. `absent`:
-    collectors that may have had more of it and could not be asked when it was united."""
+    collectors that may have had more of it and could not be asked when it was united. `beside`: of a day that is united again and again, by
+    what else it was made: whose records are preferred, and the ends of the days beside it (`union.recording.beside_of`); else empty."""
 
     format: str
     venue: str
@@ -198,6 +199,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     collectors: list[CollectorRow] | None = None
     filled: list[Filled] = []
     absent: list[str] = []
+    beside: str = ""
 
     @property
     def shares(self) -> Shares | None:
@@ -415,7 +417,7 @@ def encode_manifest(manifest: Manifest) -> bytes:
     """The manifest as it stands in its file."""
     lines = []
     for key, value in msgspec.structs.asdict(manifest).items():
-        if (manifest.collectors is None and key in ("collectors", "filled")) or (key == "absent" and not value):
+        if (manifest.collectors is None and key in ("collectors", "filled")) or (key in ("absent", "beside") and not value):
             continue
         if isinstance(value, list) and value:
             items = ",\n    ".join(msgspec.json.encode(item).decode() for item in value)

@@ -16,7 +16,8 @@ from typing import NamedTuple
 import msgspec
 
 from hoga.archive.form.discover import Found, discover, venue_of
-from hoga.archive.form.layout import suffix_of
+from hoga.archive.form.layout import parse_segment, suffix_of
+from hoga.archive.form.ledger import SegmentEntry, read_ledger
 from hoga.archive.form.manifest import read_manifest
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import day_span
@@ -25,6 +26,7 @@ from hoga.archive.keep.life import LOCK_FILE
 from hoga.archive.keep.lock import FolderLock
 from hoga.archive.keep.merge import merge_day
 from hoga.archive.read.openminute import OpenMinutes
+from hoga.archive.union.recording import is_edge
 from hoga.archive.union.unite import Source, United, unite_day
 from hoga.core.errors import ArchiveBusy, ArchiveError, HogaError, ManifestMismatch
 from hoga.core.times import day_of
@@ -46,12 +48,14 @@ class Archive(NamedTuple):
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
     """What came of one day of one series; `united` None: `why` says what stopped it, and nothing of it was changed. `left_out`: (archive,
-    why) of those that are damaged there, where the others were united without them."""
+    why) of those that are damaged there, where the others were united without them. `edges`: (archive, why) of those of which a day beside
+    cannot be read where it touches this one: a frame that came around midnight may be in both."""
 
     what: str
     united: United | None = None
     why: str = ""
     left_out: list[tuple[str, str]] = []
+    edges: list[tuple[str, str]] = []
 
 
 class _Wanted(NamedTuple):
@@ -122,7 +126,8 @@ def _one(wanted: _Wanted, recording: set[_Wanted], ready: Sequence[_Ready], how:
             spelt = how.archive_format or next((name for each in known if (name := _format_of(each))), "zip")
             absent = [*how.absent, *(label for label, _ in left_out)]
             united = unite_day(sources, into, archive_format=spelt, order=how.order, absent=absent, anew=how.own)
-            return Done(what=what, united=united, left_out=left_out)
+            edges = [(each.label, each.as_it_lies(str(fault))) for each in taken for fault in each.beside(wanted)]
+            return Done(what=what, united=united, left_out=left_out, edges=edges)
         except HogaError as fault:
             why = reduce(lambda text, each: each.as_it_lies(text), ready, str(fault))
             bad = next((each for each in taken if how.own and isinstance(fault, ArchiveError) and each.holds(Path(fault.path))), None)
@@ -144,6 +149,8 @@ class _Ready:
     def __init__(self, archive: Archive, found: Found, work: Path, near: Callable[[str], bool], *, tolerant: bool) -> None:
         self._archive, self._work, self._tolerant = archive, work, tolerant
         self._faults: dict[tuple[str, str, str], dict[str, ArchiveError]] = {}
+        self._torn: dict[tuple[str, str, str], dict[str, ArchiveError]] = {}
+        """Of the faults those that concern a day's first or last minutes."""
         self._days: dict[tuple[str, str, str], dict[str, SeriesDay]] = {}
         for each in found.days:
             if not each.only and near(each.day):
@@ -172,6 +179,12 @@ class _Ready:
             raise fault
         _require_day_file(day)
         return Source(self._archive.label, day)
+
+    def beside(self, wanted: _Wanted) -> list[ArchiveError]:
+        """Why what this archive has at the ends of the days beside cannot be told, where that is so."""
+        low, high = day_span(wanted.day)
+        torn = self._torn.get(wanted[:3], {})
+        return [torn[day] for day in (day_of(low - 1), day_of(high)) if day in torn]
 
     def as_it_lies(self, text: str) -> str:
         """What is told of a file in the working folder, told of the archive's own."""
@@ -209,6 +222,28 @@ class _Ready:
                     if not self._tolerant:
                         raise
                     self._faults.setdefault(_wanted(each)[:3], {})[each.day] = fault  # a day beside it may still be on its way
+                    try:
+                        _merge_ends(there, venue)
+                    except ArchiveError as torn:
+                        self._torn.setdefault(_wanted(each)[:3], {})[each.day] = torn
+
+
+def _merge_ends(day: SeriesDay, venue: str) -> None:
+    """Make a day that cannot be made whole of its first and last minutes alone, in the working folder: the days beside are held against
+    them. Raises ArchiveError where they are not whole either."""
+    manifest = read_manifest(day.manifest_path)
+    inside = {(row.minute, row.bytes, row.crc32) for row in manifest.segments} if manifest is not None else set()
+    names = {path.name for path in day.folder.iterdir()}
+    for entry in read_ledger(day.ledger):
+        if not (isinstance(entry, SegmentEntry) and entry.file and is_edge(entry.minute)):
+            continue
+        if entry.file not in names and (entry.minute, entry.bytes, entry.crc32) not in inside:
+            raise ManifestMismatch(day.folder / entry.file, "the ledger names this segment and it is not there")
+    for name in names:
+        segment = parse_segment(name)
+        if segment is None or not is_edge(segment.minute):
+            unlink(day.folder / name)
+    merge_day(day, venue=venue, archive_format=_format_of(day) or "zip", purge=True)
 
 
 def _require_day_file(day: SeriesDay) -> None:

@@ -6,7 +6,8 @@ looked at, too; what is in them belongs to their own union.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,13 +25,13 @@ from hoga.archive.form.spans import Span, day_span
 from hoga.archive.form.text import line_ends, split_lines
 from hoga.archive.union.law import Marks
 from hoga.core.errors import ManifestMismatch
-from hoga.core.times import MINUTE_NS, day_of
+from hoga.core.times import DAY_NS, MINUTE_NS, day_of
 
-__all__ = ["Collectors", "Recording", "Stretch", "open_recording"]
+__all__ = ["EDGE_NS", "Collectors", "Recording", "Stretch", "beside_of", "day_after", "day_before", "is_edge", "open_recording"]
 
 EDGE_NS = 10 * MINUTE_NS
 """How far two receipts of one frame may lie apart over midnight: clocks that are wrong by minutes are."""
-
+_LONGEST_SEGMENT_MIN = 60
 
 _HEAD_BYTES = 128
 """Of a payload: there are the ids and times of every stream, so that what follows is told well enough by its length and its CRC-32."""
@@ -154,16 +155,44 @@ def open_recording(label: str, day: SeriesDay, collectors: Collectors) -> Record
     return found
 
 
-def _read_edge(found: Recording, beside: SeriesDay, window: Span, collectors: Collectors) -> list[_Marked]:
-    """What of the day beside was received in `window`."""
-    other = read_manifest(beside.manifest_path)
-    if other is None:
-        return []
+def beside_of(order: Sequence[str], sources: Iterable[tuple[str, SeriesDay]]) -> str:
+    """A fingerprint of all that a union depends on and that is in no account of the day: the order in which collectors (`sources`: their
+    days, by name) are preferred, and what each of them has at the ends of the days beside."""
+    ends = [(name, [(row.minute, row.part, row.records, row.crc32) for row in _rows_beside(day)]) for name, day in sources]
+    return hashlib.sha256(msgspec.json.encode((list(order), sorted(ends)))).hexdigest()[:32]
+
+
+def is_edge(minute: str) -> bool:
+    """Whether a segment that begins in this minute (`23-59`) may have what a day beside must be held against."""
+    at = minute_number(minute) * MINUTE_NS
+    return at < EDGE_NS or at >= DAY_NS - EDGE_NS - _LONGEST_SEGMENT_MIN * MINUTE_NS
+
+
+def minute_number(minute: str) -> int:
+    """Of the day: `13-15` is 795."""
+    return int(minute[:2]) * 60 + int(minute[3:])
+
+
+def _rows_beside(day: SeriesDay) -> Iterator[SegmentRow]:
+    low, high = day_span(day.day)
+    for beside, window in ((day_before(day), (low - EDGE_NS, low)), (day_after(day), (high, high + EDGE_NS))):
+        if (other := read_manifest(beside.manifest_path)) is not None:
+            yield from _rows_in(other, window)
+
+
+def _rows_in(other: Manifest, window: Span) -> list[SegmentRow]:
     return [
-        _read(found, beside, other, row, collectors, within=window)
+        row
         for row in other.segments
         if row.first_recv_ns is not None and row.last_recv_ns is not None and _overlap((row.first_recv_ns, row.last_recv_ns), window)
     ]
+
+
+def _read_edge(found: Recording, beside: SeriesDay, window: Span, collectors: Collectors) -> list[_Marked]:
+    """What of the day beside was received in `window`."""
+    other = read_manifest(beside.manifest_path)
+    rows = _rows_in(other, window) if other is not None else []
+    return [_read(found, beside, other, row, collectors, within=window) for row in rows if other is not None]
 
 
 class _Marked(NamedTuple):

@@ -38,13 +38,13 @@ from hoga.archive.form.recorded import proving_spans
 from hoga.archive.form.records import Record, RecordReader
 from hoga.archive.form.semantics import SeriesScan
 from hoga.archive.form.seriesday import SeriesDay
-from hoga.archive.form.spans import without
+from hoga.archive.form.spans import day_span, without
 from hoga.archive.form.store import sha256_of
 from hoga.archive.keep.daymerge import SPOOL_SUFFIX, commit_day, finish_commit
 from hoga.archive.keep.splice import Part, Placed, ReadBack, copied_back, read_back, recompress, row_part, splice
 from hoga.archive.union.account import collector_rows, filled_gaps, is_made_of, recorded_of, remaining_gaps, replaces, united_live
 from hoga.archive.union.law import kept
-from hoga.archive.union.recording import Collectors, Recording, Stretch, open_recording
+from hoga.archive.union.recording import EDGE_NS, Collectors, Recording, Stretch, beside_of, minute_number, open_recording
 from hoga.core.errors import ArchiveError, ManifestMismatch
 from hoga.core.times import day_start_ns
 from hoga.runtime.durable import make_folder, temporary_for, unlink, write_fault
@@ -110,7 +110,7 @@ def unite_day(
         order: names of collectors: of one record that several have, that of the first of them stays.
         absent: collectors that may have more of it; the manifest names them.
         anew: `sources` are what an earlier union was made of, grown since: where its collectors are all among them, the day is made of them
-            alone.
+            alone. Nothing is done where neither they, nor the ends of the days beside, nor `order` are others than then.
         step: is called with the name of each step when it is done.
 
     Raises:
@@ -137,10 +137,11 @@ def _unite(
     step: Callable[[str], None],
 ) -> United:
     before = read_manifest(into.manifest_path)
+    beside = beside_of(order, ((each.label, each.day) for each in sources)) if anew else ""
     if before is not None:
         finish_commit(into.manifest_path, before)
         accounts = [(each.label, read_manifest(each.day.manifest_path)) for each in sources] if anew else []
-        if anew and before.absent == absent and is_made_of(before, accounts):
+        if anew and (before.absent, before.beside) == (absent, beside) and is_made_of(before, accounts):
             return _unchanged(target, before)
         if not (anew and replaces(before, accounts)):
             sources = [Source("", into), *sources]
@@ -148,11 +149,12 @@ def _unite(
     spool = target.with_name(target.name + SPOOL_SUFFIX)
     for left in (spool, temporary_for(target), temporary_for(into.manifest_path)):  # of a union that was killed
         unlink(left, missing_ok=True)
-    work = _Union(sources, into, target, spool, archive_format, order, absent, before)
+    work = _Union(sources, into, target, spool, archive_format, order, absent, beside, before)
     if before is not None and work.is_unchanged():
         return work.told("unchanged", before)
     try:
-        made = work.told("united", commit_day(target, into.manifest_path, work.prepare, step=step))
+        manifest = commit_day(target, into.manifest_path, work.prepare, step=step)
+        made = work.told("united" if manifest != before else "unchanged", manifest)
         if before is not None and before.archive.file != target.name:  # it was kept in the other format
             unlink(target.with_name(before.archive.file), missing_ok=True)
         return made
@@ -185,9 +187,10 @@ class _Union:
         archive_format: str,
         order: list[str],
         absent: list[str],
+        beside: str,
         before: Manifest | None,
     ) -> None:
-        self._into, self._format, self._before, self._absent = into, archive_format, before, absent
+        self._into, self._format, self._before, self._absent, self._beside = into, archive_format, before, absent, beside
         self.target, self.spool = target, spool
         self._collectors = Collectors(order)
         self._recordings = _opened(sources, self._collectors)
@@ -240,13 +243,36 @@ class _Union:
             note=note,
             modified_ns=day_start_ns(self._into.day),
         )
-        scan = SeriesScan(self._channels, check_books=False) if self._reader.is_chained else None
+        gives_away = self._gives_away()
+        scan = SeriesScan(self._channels, check_books=False) if self._reader.is_chained or gives_away else None
         if scan is None and (whole := self._copied(minutes)) is not None:
             copied_back(temporary, placed)
             read = ReadBack(records=[row.records for row in whole.segments], sha256=whole.sha256)
         else:
             read = read_back(temporary, placed, on_block=lambda index, block: scan.feed(block) if scan is not None else None)
-        return self._described(minutes, placed, read, scan, temporary)
+        ids = self._ids_told()
+        if scan is not None and gives_away and ids != (None, None):
+            facts = scan.end()
+            ids = facts.first_id, facts.last_id
+        return self._described(minutes, placed, read, scan if self._reader.is_chained else None, ids, temporary)
+
+    def _gives_away(self) -> bool:
+        """Whether a record of the day is another's in a day beside it, and stays there: then what the accounts tell of ids is too much."""
+        low, high = day_span(self._into.day)
+        beside, gone = [], []
+        for recording, stays in zip(self._recordings, self._stays, strict=True):
+            own, marks = recording.own, recording.marks
+            beside += [marks.keys[: own.start][stays[: own.start]], marks.keys[own.stop :][stays[own.stop :]]]
+            late = (marks.receipts[own] < low + EDGE_NS) | (marks.receipts[own] >= high - EDGE_NS)
+            gone.append(marks.keys[own][late & ~stays[own]])
+        return bool(np.isin(np.concatenate(gone), np.concatenate(beside)).any())
+
+    def _ids_told(self) -> tuple[int | None, int | None]:
+        """The smallest and the largest that any account tells of."""
+        return (
+            min((each.first_id for each in self._manifests if each.first_id is not None), default=None),
+            max((each.last_id for each in self._manifests if each.last_id is not None), default=None),
+        )
 
     def _copied(self, minutes: list[_Minute]) -> Manifest | None:
         """The account of the recording of which these are the compressed bytes, all of them, in its order: its text was proven against it
@@ -367,7 +393,13 @@ class _Union:
         return found if b"".join(found).isdigit() else None
 
     def _described(
-        self, minutes: list[_Minute], placed: list[Placed], read: ReadBack, scan: SeriesScan | None, temporary: Path
+        self,
+        minutes: list[_Minute],
+        placed: list[Placed],
+        read: ReadBack,
+        scan: SeriesScan | None,
+        ids: tuple[int | None, int | None],
+        temporary: Path,
     ) -> Manifest:
         rows: list[SegmentRow] = []
         for each, place, records in zip(minutes, placed, read.records, strict=True):
@@ -392,7 +424,7 @@ class _Union:
                     span_min=each.span_min,
                 )
             )
-        account, flaws = self._account(sum(row.records for row in rows), scan)
+        account, flaws = self._account(sum(row.records for row in rows), scan, ids)
         manifest = build_manifest(
             account,
             venue=self.venue,
@@ -406,7 +438,9 @@ class _Union:
         )
         gaps = manifest.gaps
         filled = filled_gaps(self._named(), gaps)
-        return msgspec.structs.replace(manifest, collectors=self._rows_of_collectors(), filled=filled, absent=self._absent)
+        return msgspec.structs.replace(
+            manifest, collectors=self._rows_of_collectors(), filled=filled, absent=self._absent, beside=self._beside
+        )
 
     def _named(self) -> list[tuple[str, Manifest]]:
         return [(each.label, each.manifest) for each in self._recordings if each.manifest is not None]
@@ -427,12 +461,11 @@ class _Union:
                 won[own] = None if known is None else known + count
         return collector_rows(self._named(), won)
 
-    def _account(self, records: int, scan: SeriesScan | None) -> tuple[DayAccount, list[Flaw]]:
+    def _account(self, records: int, scan: SeriesScan | None, ids: tuple[int | None, int | None]) -> tuple[DayAccount, list[Flaw]]:
         """What is told of the united day: when it was recorded, by which connections, what is missing."""
         manifests = self._manifests
         holes = [hole for runs in scan.runs.values() for hole in runs.holes()] if scan is not None else None
-        low = min((each.first_id for each in manifests if each.first_id is not None), default=None)
-        high = max((each.last_id for each in manifests if each.last_id is not None), default=None)
+        low, high = ids
         single = all(channel.record.first_key == channel.record.last_key for channel in self._channels)
         gaps = remaining_gaps(manifests, holes, None if low is None or high is None else (low, high), single=single)
         live = united_live(manifests)
@@ -530,8 +563,3 @@ def _blocks(lines: list[bytes]) -> Iterator[bytes]:
         end = max(at + 1, int(np.searchsorted(ends, begin + BLOCK_BYTES, side="right")))
         yield b"".join(lines[at:end])
         at, begin = end, int(ends[end - 1])
-
-
-def minute_number(minute: str) -> int:
-    """Of the day: `13-15` is 795."""
-    return int(minute[:2]) * 60 + int(minute[3:])
