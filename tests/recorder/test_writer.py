@@ -8,12 +8,14 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic, sleep
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from hoga.archive.form.chunks import read_chunks
 from hoga.archive.form.journal import JournalHeader, encode_header, read_header
+from hoga.core.errors import ArchiveError
 from hoga.recorder import writer as module
 from hoga.recorder.writer import JournalWriter
 from hoga.runtime.clock import ManualClock
@@ -365,3 +367,107 @@ def test_a_disk_that_does_not_even_answer_is_told_and_so_is_its_coming_back(
     until(lambda: writer.stats().fault is None)
     assert told[1:] == [None]
     assert writer.stop(timeout_s=LONG_S)
+
+
+def refusing(name: str, fault: BaseException, times: int = 1) -> SimpleNamespace:
+    """The operating system, whose `name` fails so many times in the fsync thread."""
+    real, left = getattr(os, name), [fault] * times
+
+    def call(*arguments: Any) -> Any:
+        if left and threading.current_thread().name == "hoga-fsync":
+            raise left.pop()
+        return real(*arguments)
+
+    return SimpleNamespace(**{**vars(os), name: call})
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [("close", OSError(errno.EIO, "io")), ("fdatasync", MemoryError("no room")), ("fstat", ValueError("odd"))],
+    ids=["close", "memory", "odd"],
+)
+def test_whatever_goes_wrong_with_one_journal_the_next_ones_are_confirmed_and_closed(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch, fault: tuple[str, BaseException]
+) -> None:
+    monkeypatch.setattr(module, "os", refusing(*fault))
+    paths = [tmp_path / name for name in "abc"]
+    disk.writer.start()
+    for path in paths:
+        disk.writer.rotate(0, path, HEADER)
+        disk.put(0, 1)
+        until(path.exists)
+    until(lambda: disk.closed == paths[:2])
+    fsyncs = disk.writer.stats().fsyncs
+    disk.put(0, 2)
+    until(lambda: disk.writer.stats().fsyncs > fsyncs)
+    assert disk.writer.stats().fault is None
+    assert disk.writer.stop(timeout_s=LONG_S)
+    assert disk.closed == paths
+    assert records(paths[2]) == [1, 2]
+
+
+@pytest.mark.parametrize("name", ["on_closed", "on_fault"])
+def test_a_listener_that_fails_ends_no_thread_and_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    told: list[Any] = []
+
+    def fails_once(what: Any) -> None:
+        told.append(what)
+        if len(told) == 1:
+            raise RuntimeError("its own trouble")
+
+    heard: dict[str, Any] = {"on_closed": lambda path: None, "on_fault": lambda fault: None, name: fails_once}
+    monkeypatch.setattr(module, "os", refusing("fdatasync", OSError(errno.EIO, "io")))
+    writer = JournalWriter(fsync_interval_s=0.01, retry_s=0.01, **heard)
+    writer.start()
+    writer.rotate(0, tmp_path / "a", HEADER)
+    writer.put(0, chunk_of(1, [(1, 0, b"frame")]), records=1, oldest_ns=0)
+    writer.rotate(0, tmp_path / "b", HEADER)
+    until(lambda: len(told) >= 2)
+    until(lambda: writer.stats().fault is None)
+    assert writer.stop(timeout_s=LONG_S)
+    if name == "on_closed":
+        assert told == [tmp_path / "a", tmp_path / "a", tmp_path / "b"]
+
+
+def test_memory_that_is_short_for_a_moment_loses_no_record(tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, left = os.writev, [MemoryError("short"), MemoryError("short")]
+
+    def writev(fd: int, chunks: list[memoryview]) -> int:
+        if left and disk.seq:
+            os.write(fd, chunks[0][:11])
+            raise left.pop()
+        return real(fd, chunks)
+
+    disk.writer.start()
+    disk.writer.rotate(0, tmp_path / "a", HEADER)
+    until((tmp_path / "a").exists)
+    monkeypatch.setattr(module.os, "writev", writev)
+    disk.put(0, 1, 2, 3)
+    assert disk.writer.stop(timeout_s=LONG_S)
+    assert disk.faults == ["MemoryError: short", None]
+    assert records(tmp_path / "a") == [1, 2, 3]
+    assert damage(tmp_path / "a") == 0
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize(("name", "method"), [("hoga-fsync", "_sync"), ("hoga-writer", "_write")])
+def test_a_thread_that_ended_all_the_same_is_told_and_no_clean_stop(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch, name: str, method: str
+) -> None:
+    def ends(*_: Any) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(disk.writer, method, ends)
+    disk.writer.start()
+    disk.writer.rotate(0, tmp_path / "a", HEADER)
+    disk.put(0, 1)
+    until(lambda: not all(thread.is_alive() for thread in (disk.writer._writer, disk.writer._syncer)))
+    assert name in str(disk.writer.stats().fault)
+    assert name in str(disk.faults)
+    assert not disk.writer.stop(timeout_s=LONG_S if name == "hoga-writer" else 0.5)
+    assert not disk.writer.confirms_late
+    if name == "hoga-fsync":
+        with pytest.raises(ArchiveError, match="never confirmed"):
+            disk.writer.confirmed()
+    else:
+        assert disk.writer.lost_records == 1

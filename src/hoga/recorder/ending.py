@@ -29,7 +29,8 @@ class Ending:
         threading.Thread(target=self._run, name="hoga-ending", daemon=True).start()
 
     async def over(self, *, timeout_s: float) -> bool:
-        """Whether all of it is durable by now, waiting so long for it. Raises what `last_word` raised."""
+        """Whether all of it is durable by now, waiting so long for it. Raises what `last_word` raised, and ArchiveError when a journal
+        was never confirmed: there is no last word then."""
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._over.wait()
@@ -47,12 +48,12 @@ class Ending:
         then()
 
     def _run(self) -> None:
-        self._writer.confirmed()
-        with self._lock:
-            if self._called_off:
-                return
-            self._writing = True
         try:
+            self._writer.confirmed()
+            with self._lock:
+                if self._called_off:
+                    return
+                self._writing = True
             self._last_word()
         except Exception as fault:  # noqa: BLE001  # raised again by `over`
             self._fault = fault

@@ -4,7 +4,8 @@ The event loop never touches a file. `put` and `rotate` only queue; a slow or fu
 lanes shed by their own rule (`pending_records`). What the operating system refuses is tried again, for ever, from the
 last whole chunk on. After failed fsyncs, what was written since the last good one is appended once more as soon as one
 works again; a journal that ends meanwhile gets `_LAST_TRIES` more, then it is sealed as it reads (sealing writes and
-fsyncs anew).
+fsyncs anew). Whatever else goes wrong with a file is told as a fault, and tried again, too: neither thread ends of it; one that has
+ended all the same is a fault that stays.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ import errno
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from time import monotonic
 
 import msgspec
 
+from hoga.core.errors import ArchiveError
 from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.durable import fsync_folder, write_all
 
@@ -48,15 +51,17 @@ class WriterStats(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _File:
-    """One open journal. `busy` is held by whichever thread writes to it; `size` is that of its whole chunks."""
+    """One open journal. `busy` is held by whichever thread writes to it; `size` is that of its whole chunks. `opened`:
+    there is something to close and to tell of."""
 
-    __slots__ = ("busy", "dirty", "failures", "fd", "header", "path", "size", "unsynced")
+    __slots__ = ("busy", "dirty", "failures", "fd", "header", "opened", "path", "size", "unsynced")
 
     def __init__(self, path: Path, header: bytes) -> None:
         self.path = path
         self.header = header
         self.busy = threading.Lock()
         self.fd = -1
+        self.opened = False
         self.size = 0
         self.dirty = False
         self.failures = 0
@@ -108,17 +113,20 @@ class JournalWriter:
         self._moved = (0, clock.monotonic())
         self._syncs_since: float | None = None
         self._give_up = threading.Event()
+        self._ends = threading.Event()
         self._drained = threading.Event()
         self._sync_now = threading.Event()
         self._writer = threading.Thread(target=self._write_all, name="hoga-writer", daemon=True)
         self._syncer = threading.Thread(target=self._sync_all, name="hoga-fsync", daemon=True)
         self._lost = 0
         self._left = False
+        self._started = False
 
     def start(self) -> None:
         """Start both threads."""
         self._writer.start()
         self._syncer.start()
+        self._started = True
 
     @property
     def pending_records(self) -> int:
@@ -150,8 +158,10 @@ class JournalWriter:
         self._queue.put(_Rotate(lane, path, header))
 
     def stats(self) -> WriterStats:
-        """Figures of now; `lag_ns` is of the chunks since the last call. Tells of a disk that does not even answer."""
+        """Figures of now; `lag_ns` is of the chunks since the last call. Tells of a disk that does not even answer, and of a
+        thread that has ended."""
         self._look_for_standstill()
+        self._look_for_the_dead()
         lags, self._lags = self._lags, []
         return WriterStats(
             pending_records=self.pending_records,
@@ -167,25 +177,37 @@ class JournalWriter:
         """Write what is queued, fsync, close. Blocks; returns whether all of it got through in time. Where the disk only confirms late
         (`confirms_late`), `confirmed` waits for it."""
         end = monotonic() + timeout_s
+        self._look_for_the_dead()
+        self._ends.set()
         self._queue.put(None)
         self._writer.join(max(0.0, end - monotonic()))
         if self._writer.is_alive():
             self._give_up.set()
             self._writer.join(self._retry_s * 2)
-            self._left = self._writer.is_alive()
+        self._left = self._writer.is_alive() or self.pending_records > 0
         self._drained.set()
         self._sync_now.set()
         self._syncer.join(max(0.1, end - monotonic()))
-        return not self.lost_records and not self._writer.is_alive() and not self._syncer.is_alive()
+        return not self.lost_records and not self._writer.is_alive() and not self._syncer.is_alive() and not self._unclosed
+
+    @property
+    def _unclosed(self) -> list[_File]:
+        """Journals that no thread has closed yet."""
+        with self._lock:
+            return [*self._files.values(), *self._closing]
 
     @property
     def confirms_late(self) -> bool:
         """Behind a `stop` in vain: the operating system has every record and refused none; only its fsync is not back."""
-        return not self.lost_records and not self._writer.is_alive() and self._faults.keys() <= {"fsync stands"}
+        comes = self._syncer.is_alive() or not self._unclosed
+        return comes and not self.lost_records and not self._writer.is_alive() and self._faults.keys() <= {"fsync stands"}
 
     def confirmed(self) -> None:
-        """Behind a `stop`: wait until every journal is closed, however long the disk takes. Blocks."""
+        """Behind a `stop`: wait until every journal is closed, however long the disk takes. Blocks. Raises ArchiveError when nobody is
+        left to close one."""
         self._syncer.join()
+        if left := self._unclosed:
+            raise ArchiveError(left[0].path, "was never confirmed by the disk", hint="the next start recovers; see the log, and the disk")
 
     def _look_for_standstill(self) -> None:
         now, began = self._clock.monotonic(), self._syncs_since
@@ -195,6 +217,11 @@ class JournalWriter:
         waits = began is not None and now - began > _STILL_S
         self._tell("write stands", f"no record was taken by the operating system for {_STILL_S:g} s" if stands else None)
         self._tell("fsync stands", f"fsync has not come back for {_STILL_S:g} s" if waits else None)
+
+    def _look_for_the_dead(self) -> None:
+        for thread, ends in ((self._writer, self._ends), (self._syncer, self._drained)):
+            if self._started and not thread.is_alive() and not ends.is_set():
+                self._tell(thread.name, f"the thread {thread.name} ended by a fault of its own; the log has it")
 
     # -- the writing thread -------------------------------------------------------------------------------------
 
@@ -245,6 +272,7 @@ class JournalWriter:
         file.path.parent.mkdir(parents=True, exist_ok=True)
         if file.fd < 0:
             file.fd = os.open(file.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+            file.opened = True
         if not file.size:
             self._append(file, [file.header])
         fsync_folder(file.path.parent)
@@ -278,8 +306,8 @@ class JournalWriter:
         while True:
             try:
                 act()
-            except OSError as fault:
-                self._tell("write", os.strerror(fault.errno) if fault.errno else str(fault))
+            except Exception as fault:  # noqa: BLE001  # the supervised place of the writing thread: told, and tried again
+                self._tell("write", _why(fault))
                 if self._give_up.wait(self._retry_s):
                     return False
                 continue
@@ -296,7 +324,8 @@ class JournalWriter:
             else:
                 self._faults[act] = fault
             now = next(iter(self._faults.values()), None)
-        self._on_fault(now)
+        with suppress(Exception):  # whose fault it is to hear: `stats` tells it again, and neither thread may end of it
+            self._on_fault(now)
 
     # -- the fsync thread ---------------------------------------------------------------------------------------
 
@@ -306,23 +335,37 @@ class JournalWriter:
             self._sync_now.clear()
             last = self._drained.is_set()
             with self._lock:
-                closing, self._closing = self._closing, []
-                files = list(self._files.values())
+                closing, files = self._closing[:], list(self._files.values())
             for file in files:
                 self._sync(file)
-            waiting = [file for file in closing if not self._end(file)]
-            with self._lock:
-                self._closing[:0] = waiting
+            for file in closing:
+                if self._end_safely(file):
+                    with self._lock:
+                        self._closing.remove(file)
             if last and not self._closing:
                 return
 
+    def _end_safely(self, file: _File) -> bool:
+        """`_end`; False, too, when it went wrong in a way of its own, which is told."""
+        try:
+            ended = self._end(file)
+        except Exception as fault:  # noqa: BLE001  # the supervised place of each journal's end: told, and tried again
+            self._tell("close", f"{file.path.name} cannot be handed on: {_why(fault)}")
+            return False
+        if ended:
+            self._tell("close", None)
+        return ended
+
     def _end(self, file: _File) -> bool:
         """Close a journal that is complete; False while its fsync fails."""
-        if file.fd < 0:
+        if not file.opened:
             return True
-        if not self._sync(file) and file.failures <= _LAST_TRIES:
-            return False
-        os.close(file.fd)
+        if file.fd >= 0:
+            if not self._sync(file) and file.failures <= _LAST_TRIES:
+                return False
+            fd, file.fd = file.fd, -1
+            with suppress(OSError):  # what it could tell, fsync has told; Linux frees the descriptor all the same
+                os.close(fd)
         self._on_closed(file.path)
         return True
 
@@ -341,11 +384,11 @@ class JournalWriter:
             if file.failures:
                 mark = self._write_anew(file)
                 os.fdatasync(file.fd)
-        except OSError as fault:
-            self._tell("fsync", f"fsync: {os.strerror(fault.errno or errno.EIO)}")
+        except Exception as fault:  # noqa: BLE001  # whatever it was (memory to put a removed file back), it is not durable
             with file.busy:
                 file.dirty = True
                 file.failures += 1
+            self._tell("fsync", f"fsync: {_why(fault)}")
             return False
         finally:
             self._syncs_since = None
@@ -392,8 +435,14 @@ def _write_behind(file: _File, chunks: list[bytes]) -> None:
                 count -= len(left.pop(0))
             if left and count:
                 left[0] = left[0][count:]
-    except OSError:
+    except BaseException:
         if file.fd >= 0:
             os.ftruncate(file.fd, file.size)
         raise
     file.size += sum(map(len, chunks))
+
+
+def _why(fault: Exception) -> str:
+    if isinstance(fault, OSError):
+        return os.strerror(fault.errno) if fault.errno else str(fault) or os.strerror(errno.EIO)
+    return f"{type(fault).__name__}: {fault}"
