@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 
 from hoga.app.config import load_config
-from hoga.app.run import Run
+from hoga.app.run import Run, run_until_stopped
 from hoga.app.venue_run import VenueRun
 from hoga.archive.keep.life import read_last_life
 from hoga.archive.keep.seal import seal_and_keep
-from hoga.core.errors import ArchiveError
-from hoga.core.ledger import Reason
+from hoga.core.errors import ArchiveBusy, ArchiveError
+from hoga.core.ledger import Gap, Reason
+from hoga.recorder.intake import DISK_FULL, GATED
+from hoga.recorder.recorder import Recorder
 from hoga.runtime.durable import write_file
 from hoga.runtime.shutdown import Phase, ShutdownManager
 from tests.recorder.test_sealing import InlinePool
@@ -204,3 +206,114 @@ async def test_a_stop_that_the_disk_refuses_says_what_is_the_matter(tmp_path: Pa
     )
     with pytest.raises(ArchiveError, match=said):
         await VenueRun.drain(SimpleNamespace(recorder=recorder))  # type: ignore[arg-type]  # what of a run it looks at
+
+
+async def test_what_the_disk_lets_in_again_is_decided_on_the_event_loop_and_no_stream_waits_for_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "hoga.conf"
+    path.write_text(CONFIG)
+    config = load_config(path, overrides=[], environ={}, data_dir=tmp_path / "data")
+    venue = VenueRun(config.venue("binance"), InlinePool())  # type: ignore[arg-type]
+    recorder, free, threads = venue.recorder, [0], []
+    measured: list[threading.Thread] = []
+
+    def usage(folder: Path) -> SimpleNamespace:
+        measured.append(threading.current_thread())
+        return SimpleNamespace(free=free[0])
+
+    monkeypatch.setattr("hoga.recorder.recorder.shutil.disk_usage", usage)
+    recorder.acquire()
+    try:
+        await venue._check_disk()
+        first, second = recorder.intakes.values()
+        assert recorder.disk_full
+        assert first.mode & second.mode & DISK_FULL
+        for intake in (first, second):
+            intake.count_lost(Reason.DISK_FULL, 1, 2, 1)
+
+        def heard(index: int, gap: Gap) -> None:
+            threads.append(threading.current_thread())
+            if len(threads) == 1:
+                raise ValueError("its own trouble")
+
+        for lane in recorder.lanes:
+            lane.on_gap = heard
+        free[0] = 1 << 50
+        with pytest.raises(ValueError, match="its own trouble"):
+            await venue._check_disk()
+        assert not (first.mode | second.mode) & DISK_FULL
+        assert not recorder.disk_full
+        assert threads == [threading.main_thread()] * 2
+        assert threading.main_thread() not in measured
+    finally:
+        recorder.release()
+
+
+async def test_a_gate_that_opens_lets_every_stream_in_whatever_goes_wrong_with_one(tmp_path: Path) -> None:
+    path = tmp_path / "hoga.conf"
+    path.write_text(CONFIG)
+    config = load_config(path, overrides=[], environ={}, data_dir=tmp_path / "data")
+    recorder = VenueRun(config.venue("binance"), InlinePool()).recorder  # type: ignore[arg-type]
+    closed = [True]
+    recorder.lateness.is_closed = lambda symbol: closed[0]  # type: ignore[method-assign]
+    recorder._move_gate("BTCUSDT")
+    first, second = recorder.intakes.values()
+    first.count_lost(Reason.LATENCY_GATE, 1, 2, 1)
+
+    def refuses(index: int, gap: Gap) -> None:
+        raise ValueError("its own trouble")
+
+    recorder.lanes[0].on_gap = refuses
+    closed[0] = False
+    with pytest.raises(ValueError, match="its own trouble"):
+        recorder._move_gate("BTCUSDT")
+    assert not (first.mode | second.mode) & GATED
+
+
+async def test_a_run_that_ends_because_another_took_its_folder_is_no_good_one_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken(recorder: Recorder) -> bool:
+        raise ArchiveBusy(
+            recorder.config.journal_folder, "the folder was removed, and another hoga records there now", hint="stop it first"
+        )
+
+    monkeypatch.setattr(Recorder, "check_lock", taken)
+    path = tmp_path / "hoga.conf"
+    path.write_text(CONFIG)
+    config = load_config(path, overrides=["DASHBOARD_PORT_NUMBER=0"], environ={}, data_dir=tmp_path / "data")
+    monkeypatch.setattr("hoga.app.run.WorkerPool", EndingPool)
+    monkeypatch.setattr("hoga.app.run.DashboardProcess", NoDashboard)
+    end = await run_until_stopped(config, None, seconds=None)
+    assert end.status == 1
+    assert end.why is not None
+    assert "another hoga records there now" in end.why
+    assert "\n" not in end.why
+
+
+class EndingPool(InlinePool):
+    """A pool without processes, as a run asks for it."""
+
+    def __init__(self, **_: Any) -> None:
+        super().__init__()
+        self.warm = self.hurry = self.kill = lambda *_: None
+
+    async def close(self, *, patience_s: float) -> None:
+        """Nothing is left to end."""
+
+
+class NoDashboard:
+    """A run without a page."""
+
+    def __init__(self, *_: Any) -> None:
+        self.leave = self.publish = self.stopping = lambda *_: None
+
+    async def start(self) -> None:
+        """There is none to start."""
+
+    async def stop(self) -> None:
+        """Nor to stop."""
+
+    async def url(self) -> None:
+        """Nor to be found."""

@@ -155,3 +155,18 @@ async def test_removing_the_lock_by_hand_lets_no_second_recorder_in(tmp_path: Pa
         first.recorder.check_lock()
     second.recorder.release()
     await first.stop()
+
+
+@pytest.mark.parametrize("ended", ["stop", "kill"])
+async def test_a_life_whose_clock_was_ahead_does_not_outweigh_those_after_it(lives: Lives, ended: str) -> None:
+    lives.now += 3_600 * SECOND_NS
+    await lives.live(ALL, frames(1, 2), end=ended)
+    lives.now = NOON_NS
+    await lives.live(ALL, frames(3, 4), end="kill")
+    lives.wait(5)
+    await lives.live(ALL, frames(7, 8), end="kill")
+    lives.wait(5)
+    await lives.live(ALL, frames(9, 10))
+    holes = [(gap.from_id, gap.to_id) for gap in lives.archive.gaps(TRADE.symbol, TRADE.kind) if gap.from_id is not None]
+    assert holes == [(5, 6)], "what the later lives recorded is claimed by nobody"
+    check_good(lives)

@@ -203,7 +203,8 @@ async def run_until_stopped(
     statuses = run.status()
     for status in statuses:
         _log.info("stopped", **describe(status, run.gap_log))
-    end = _end(shutdown.exit_status, statuses, troubles, timed=seconds is not None)
+    lost = [f"{venue.config.venue}: {venue.lost}" for venue in run.venues if venue.lost is not None]
+    end = _end(shutdown.exit_status, statuses, troubles, lost, timed=seconds is not None)
     log = run.gap_log.incidents
     return msgspec.structs.replace(end, incidents=log.begun.total(), newest=log.newest())
 
@@ -244,11 +245,12 @@ def _trouble(venue: VenueRun) -> str | None:
     return f"{name}: connected, but not one frame came; `hoga doctor` checks the symbols"
 
 
-def _end(status: int, statuses: list[VenueStatus], troubles: list[str], *, timed: bool) -> RunEnd:
-    """A run of a given length that recorded nothing of a venue is not good, whatever it was that kept it from it."""
-    why = "; ".join(troubles) or None
+def _end(status: int, statuses: list[VenueStatus], troubles: list[str], lost: list[str], *, timed: bool) -> RunEnd:
+    """A run of a given length that recorded nothing of a venue is not good, whatever it was that kept it from it; no more is one that
+    another recorder took a folder from."""
+    why = "; ".join([*lost, *troubles]) or None
     return RunEnd(
-        status=1 if timed and troubles and status == 0 else status,
+        status=1 if (lost or (timed and troubles)) and status == 0 else status,
         why=why,
         records=sum(each.records for each in statuses),
         gaps=sum(each.gaps for each in statuses),

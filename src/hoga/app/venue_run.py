@@ -75,7 +75,7 @@ class VenueRun:
     """Records one venue. `label` goes before the connections' names (`simulated-` in the demo).
 
     `writer_stats` and `tick_spread` are of the last second; `on_lags` is given the second's lags, which nobody else sees.
-    `on_lost(why)` is told when the folder is another recorder's: this one must stop.
+    `on_lost(why)` is told when the folder is another recorder's: this one must stop; `lost` says why from then on.
     """
 
     def __init__(self, config: VenueConfig, pool: WorkerPool, *, label: str = "") -> None:
@@ -125,6 +125,7 @@ class VenueRun:
         self.tick_spread: Spread | None = None
         self.on_lags: Callable[[tuple[int, ...]], None] = lambda lags: None
         self.on_lost: Callable[[str], None] = lambda why: None
+        self.lost: str | None = None
 
     def _from_thread(self, call: Callable[..., object], *args: object) -> None:
         try:
@@ -158,7 +159,7 @@ class VenueRun:
         for what, why in recovered.failed:
             _log.error("cannot recover", what=what, why=why)
         self.sealing.catch_up(today=day_of(time_ns()))
-        await asyncio.to_thread(self.recorder.check_disk)
+        self.recorder.note_spare(await asyncio.to_thread(self.recorder.spare_bytes))
         life = await asyncio.to_thread(read_last_life, folder)
         self._life.begin(life)
         self.recorder.start(life)
@@ -173,6 +174,7 @@ class VenueRun:
         return [
             ("tick", every(1.0, self._tick, log=_log, at_once=True)),
             ("latency", every(self.recorder.config.latency.every_s, self._latency_tick, log=_log, at_once=True)),
+            ("lock", every(1.0, self._check_lock, log=_log, at_once=True)),
             ("disk", every(1.0, self._check_disk, log=_log, at_once=True)),
             ("clock", every(_CLOCK_EVERY_S, self._measure_clock, log=_log, at_once=True)),
             ("snapshots", every(_SNAPSHOTS_EVERY_S, self.snapshots.tick, log=_log)),
@@ -274,9 +276,15 @@ class VenueRun:
             _log.warning(event, symbol=move.symbol, median_ms=round(move.median_ns / 1e6, 1), mode=self.config.latency_gate)
 
     async def _check_disk(self) -> None:
-        await self._check_lock()
+        """Measured in a thread, decided here: streams are the event loop's alone."""
         was = self.recorder.disk_full
-        spare = await asyncio.to_thread(self.recorder.check_disk)
+        spare = await asyncio.to_thread(self.recorder.spare_bytes)
+        try:
+            self.recorder.note_spare(spare)
+        finally:
+            self._tell_disk(was, spare)
+
+    def _tell_disk(self, was: bool, spare: int) -> None:
         if self.recorder.disk_full is not was:
             if was:
                 _log.warning("disk has room again", spare_mb=spare >> 20)
@@ -297,7 +305,8 @@ class VenueRun:
                 )
         except ArchiveBusy as fault:
             _log.error("the folder is another recorder's now", why=str(fault), hint="two must not record into one folder: this one stops")
-            self.on_lost(str(fault))
+            self.lost = str(fault)
+            self.on_lost(self.lost)
 
     async def _measure_clock(self) -> None:
         self.clock = await self._read_clock()

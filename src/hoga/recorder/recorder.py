@@ -199,6 +199,7 @@ class Recorder:
         """Begin to record. `last_life`: how each stream ended before; the time since is a gap."""
         now = self._clock.time_ns()
         known = last_life.streams if last_life is not None else {}
+        self._follow(max((end.session for end in known.values()), default=0))
         for name, intake in self.intakes.items():
             if (end := known.get(name)) is not None:
                 intake.resume(ended_ns=end.ns, reason=end.reason, runs=end.runs, marks=end.marks)
@@ -207,6 +208,12 @@ class Recorder:
         self.legs.started = True
         for lane in self.lanes:
             lane.begin(now)
+
+    def _follow(self, session: int) -> None:
+        """This session is newer than `session`, even where the clock was ahead in that one: what is said later must count for more."""
+        self.session = f"{max(int(self.session, 16), session + 1):x}"
+        for lane in self.lanes:
+            lane.session = self.session
 
     def stop(self, *, timeout_s: float) -> bool:
         """End the journals and wait for the disk. Blocks (call it in a thread after `end_lanes`)."""
@@ -277,12 +284,7 @@ class Recorder:
 
     def _move_gate(self, symbol: str) -> None:
         closed, now = self.lateness.is_closed(symbol), self._clock.time_ns()
-        for intake in self.intakes.values():
-            if intake.stream.symbol == symbol:
-                if closed:
-                    intake.hold(GATED)
-                else:
-                    intake.release(GATED, now)
+        _hold([intake for intake in self.intakes.values() if intake.stream.symbol == symbol], GATED, now, held=closed)
 
     def _mark(self, move: GateMove) -> None:
         """`LATENCY_GATE = mark`: everything is recorded, and the ledger says when it was late."""
@@ -309,15 +311,13 @@ class Recorder:
             if intake.stream.symbol in self._marked
         ]
 
-    def check_disk(self) -> int:
-        """Free bytes above the reserve; below it recording stops cleanly, and resumes 5 % above. May block."""
-        reserve = self.config.disk_reserve_bytes
-        spare = shutil.disk_usage(self.config.journal_folder).free - reserve
-        if self._disk_full:
-            self.set_disk_full(spare < reserve // 20)
-        else:
-            self.set_disk_full(spare < 0)
-        return spare
+    def spare_bytes(self) -> int:
+        """Free bytes above the reserve. May block; for `note_spare`, which is of the event loop."""
+        return shutil.disk_usage(self.config.journal_folder).free - self.config.disk_reserve_bytes
+
+    def note_spare(self, spare: int) -> None:
+        """So many bytes are free above the reserve: below it recording stops cleanly, and resumes 5 % above."""
+        self.set_disk_full(spare < (self.config.disk_reserve_bytes // 20 if self._disk_full else 0))
 
     @property
     def disk_full(self) -> bool:
@@ -329,12 +329,7 @@ class Recorder:
         if full is self._disk_full:
             return
         self._disk_full = full
-        now = self._clock.time_ns()
-        for intake in self.intakes.values():
-            if full:
-                intake.hold(DISK_FULL)
-            else:
-                intake.release(DISK_FULL, now)
+        _hold(list(self.intakes.values()), DISK_FULL, self._clock.time_ns(), held=full)
 
     def set_writer_fault(self, fault: str | None) -> None:
         """Why writing is stuck (None: it goes on): what is shed from now on, until what piled up is written, is shed for that."""
@@ -481,6 +476,21 @@ def _lanes(streams: list[Stream]) -> list[list[Stream]]:
             lanes.append([])
         lanes[-1] += members
     return lanes
+
+
+def _hold(intakes: list[Intake], flag: int, now: int, *, held: bool) -> None:
+    """Keep frames out for `flag`, or let them in again: all of these, whatever goes wrong with one, which is raised afterwards."""
+    faults = []
+    for intake in intakes:
+        try:
+            if held:
+                intake.hold(flag)
+            else:
+                intake.release(flag, now)
+        except Exception as fault:  # noqa: BLE001  # one stream's trouble is its own: the others are released
+            faults.append(fault)
+    if faults:
+        raise faults[0]
 
 
 def _late_gap(since_ns: int, journal_ns: int, to_ns: int) -> Gap:
