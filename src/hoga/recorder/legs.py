@@ -167,7 +167,7 @@ class Legs:
         leg = self._legs.get((conn, epoch))
         if leg is None:
             return
-        self._end_leg(leg, end.at_ns, end.why)
+        self._end_leg(leg, end.at_ns, end.why, alive_ns=end.alive_ns)
         for members in leg.lanes.values():
             for intake in members:
                 if leg.opened_ns:
@@ -210,7 +210,7 @@ class Legs:
             return []
         return [name for name in leg.names - leg.seen if self.received(name)[1] >= since_ns]
 
-    def _end_leg(self, leg: _Leg, now: int, close: str) -> None:
+    def _end_leg(self, leg: _Leg, now: int, close: str, *, alive_ns: int | None = None) -> None:
         """Frames of the leg may still be in the batch: they go first, while a journal that begins now would name it."""
         lanes = leg.lanes if leg.opened_ns else {}
         self._note_fresh(leg, now)
@@ -221,7 +221,8 @@ class Legs:
         leg.table.clear()
         for lane, members in lanes.items():
             indices = [intake.index for intake in members if intake.stream.name not in leg.waiting]
-            lane.note(now, LegNote(leg.number, leg.conn, leg.epoch, leg.opened_ns[0], indices, now, close))
+            alive = None if alive_ns is None else max([alive_ns, *(intake.last_recv_ns for intake in members)])
+            lane.note(now, LegNote(leg.number, leg.conn, leg.epoch, leg.opened_ns[0], indices, now, close, alive))
 
     def _lanes_of(self, streams: list[Stream]) -> dict[Lane, list[Intake]]:
         lanes: dict[Lane, list[Intake]] = {}

@@ -99,7 +99,8 @@ class _Note(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag_field
 
 
 class LegNote(_Note, frozen=True, tag="leg"):
-    """Leg `leg` is epoch `epoch` of connection `conn`, open since `from_ns`; `to_ns` and `close` when it has ended."""
+    """Leg `leg` is epoch `epoch` of connection `conn`, open since `from_ns`; `to_ns` and `close` when it has ended: `alive_ns`
+    was its last sign of life, None where nobody says."""
 
     leg: int
     conn: str
@@ -108,6 +109,7 @@ class LegNote(_Note, frozen=True, tag="leg"):
     streams: list[int] = []
     to_ns: int | None = None
     close: str | None = None
+    alive_ns: int | None = None
 
 
 class LatencyNote(_Note, frozen=True, tag="latency"):

@@ -115,6 +115,7 @@ class Minute:
         self._readers: dict[str, RecordReader] = {}
         self._folders: dict[str, Path] = {}
         self._open: dict[int, int] = {}
+        self._lived: dict[int, list[tuple[int, int]]] = {}
         self._legs_of: dict[int, set[int]] = {}
         self._down: dict[int, tuple[Reason, int]] = {}
         self._untold: dict[int, tuple[Reason, int, int]] = {}
@@ -142,7 +143,7 @@ class Minute:
         self.header = header
         self._journal, self._entry_at = path.name, 0
         self._ended, self._final, self._last_ns = False, False, header.from_ns
-        for known in (self._ways, self._open, self._legs_of, self._untold, self._told_to, self._live_to):
+        for known in (self._ways, self._open, self._lived, self._legs_of, self._untold, self._told_to, self._live_to):
             known.clear()
         self._unended.clear()
         self._tail.clear()
@@ -210,6 +211,9 @@ class Minute:
     def _cut_off(self, index: int, minute: SeriesMinute, to_ns: int, *, by_crash: bool) -> None:
         """The journal stops short: what its session would have said of a stream."""
         last = self._last_ns
+        for lived in self._lived.get(index, ()):
+            minute.uncounted = True
+            self._note(minute, LiveEntry(*lived))
         why = "the recorder ended without closing its journal" if by_crash else "the end of the journal is missing"
         if index in self._untold:
             reason, since_ns, opened_ns = self._untold[index]
@@ -269,6 +273,7 @@ class Minute:
                     continue
                 if tag not in ways:
                     way = ways[tag] = self._way(tag)
+                    self._comes(tag, recv_ns)
             if recv_ns > last_ns:
                 last_ns = recv_ns
             if way is None:
@@ -415,23 +420,37 @@ class Minute:
         self.legs[note.leg] = _Leg(note.conn, note.epoch)
         for index in note.streams:
             if note.to_ns is None:
-                self._open.setdefault(index, max(note.from_ns, self.header.from_ns))
-                self._legs_of.setdefault(index, set()).add(note.leg)
-                if (down := self._down.pop(index, None)) is not None:
-                    self._untold[index] = (*down, note.from_ns)
+                self._leg_opened(index, note.leg, note.from_ns)
             else:
                 self._leg_closed(index, note)
             entry = ConnectionEntry(conn=note.conn, epoch=note.epoch, from_ns=note.from_ns, to_ns=note.to_ns, close=note.close)
             self._note(self._of(self.header.streams[index]), entry)
         self._forget(None)
 
+    def _leg_opened(self, index: int, leg: int, from_ns: int) -> None:
+        self._open.setdefault(index, max(from_ns, self.header.from_ns))
+        self._legs_of.setdefault(index, set()).add(leg)
+        if (down := self._down.pop(index, None)) is not None:
+            self._untold[index] = (*down, from_ns)
+
+    def _comes(self, tag: int, recv_ns: int) -> None:
+        """A frame: its leg brings its stream, also where the journal breaks off before that is said."""
+        index = tag & CONTROL
+        if index < len(self.header.streams) and tag >> 16 not in self._legs_of.get(index, ()):
+            self._leg_opened(index, tag >> 16, recv_ns)
+
     def _leg_closed(self, index: int, note: LegNote) -> None:
+        """Recorded until its last sign of life, or the last frame of all: what came after that was not waited for in vain, it was cut."""
         legs = self._legs_of.setdefault(index, set())
         legs.discard(note.leg)
         if not legs and note.to_ns is not None:
-            self._open.pop(index, None)
+            to_ns = note.to_ns
+            if (opened_ns := self._open.pop(index, None)) is not None:
+                alive_ns = self._last_ns if note.alive_ns is None else note.alive_ns
+                to_ns = max(opened_ns, min(note.to_ns, alive_ns))
+                self._lived.setdefault(index, []).append((opened_ns, to_ns))
             untold = self._untold.pop(index, None)
-            self._down[index] = (Reason.DISCONNECT, note.to_ns) if untold is None else (untold[0], untold[1])
+            self._down[index] = (Reason.DISCONNECT, to_ns) if untold is None else (untold[0], untold[1])
 
     def _gap(self, index: int, gap: Gap) -> None:
         """A gap that was told need not be told again."""
