@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hoga.archive.form.journal import encode_header, read_header
+from hoga.archive.keep.life import read_last_life
+from hoga.archive.keep.recover import recover_folder
 from hoga.archive.prove.verify import verify
-from tests.recorder.workbench import Bench, book, stream
+from hoga.core.times import SECOND_NS
+from hoga.recorder.intake import GATED
+from tests.recorder.lives import Lives
+from tests.recorder.workbench import Bench, agg_trade, book, stream
+from tests.waiting import LONG_S
 
-BOOK = stream("BTCUSDT", "depth20@100ms")
+BOOK, TRADE = stream("BTCUSDT", "depth20@100ms"), stream("BTCUSDT", "aggTrade")
 
 
 async def test_killed_while_disconnected_what_was_recorded_before_is_not_unaccounted(tmp_path: Path) -> None:
@@ -38,3 +52,142 @@ async def test_killed_before_the_journal_was_told_that_a_stream_comes(tmp_path: 
     await bench.killed()
     report = verify([tmp_path])
     assert report.ok, report.problems
+
+
+class Broken(Lives):
+    """Lives of which each breaks off, as the steps say."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.folder.mkdir(parents=True)
+        self.legs: dict[int, tuple[str, int]] = {}
+        self.epochs = 0
+        self.number = 0
+        self.bench = self._begin()
+
+    def _begin(self) -> Bench:
+        assert recover_folder(self.folder, now_ns=self.now).failed == []
+        return Bench(self.root, [BOOK, TRADE], start_ns=self.now).start(read_last_life(self.folder))
+
+    def connect(self, which: int, agreed: bool) -> None:
+        """`agreed`: the venue says so. Else the first frame says it."""
+        if which in self.legs:
+            return
+        self.epochs += 1
+        conn = f"binance-{which}"
+        if agreed:
+            self.legs[which] = self.bench.connect(conn=conn, epoch=self.epochs)
+            return
+        self.bench.tables[conn, self.epochs] = self.bench.recorder.legs.opening(conn, self.epochs, [BOOK, TRADE])
+        self.bench.recorder.legs.opened(conn, self.epochs, self.bench.now)
+        self.legs[which] = conn, self.epochs
+
+    def send(self, which: int, skipped: int, again: bool) -> None:
+        """The same frame once more, or one after some that never came."""
+        if which not in self.legs:
+            return
+        self.number += 0 if again else 1 + skipped
+        self.bench.send(self.legs[which], BOOK, book(self.number))
+        self.bench.send(self.legs[which], TRADE, agg_trade(self.number))
+
+    def cut(self, which: int, silent_s: float) -> None:
+        """Seen only after a while of nothing."""
+        if (leg := self.legs.pop(which, None)) is not None:
+            self.bench.cut(leg, alive_ns=self.bench.now - int(silent_s * SECOND_NS))
+
+    def visit(self, which: int, frames: int, seconds: float, silent_s: float) -> None:
+        """A connection that does not live long."""
+        self.connect(which, agreed=silent_s > 0)
+        for _ in range(frames):
+            self.send(which, 0, again=False)
+            self.passes(seconds, tick=True)
+        self.cut(which, silent_s)
+
+    def silent(self, since_s: float) -> None:
+        """One stream brings nothing, and its connection lives."""
+        self.bench.recorder.legs.silent(BOOK.name, self.bench.now - int(since_s * SECOND_NS))
+
+    def gate(self, closed: bool) -> None:
+        """Late, or in time again."""
+        intake = self.bench.recorder.intakes[TRADE.name]
+        if closed:
+            intake.hold(GATED)
+        else:
+            intake.release(GATED, self.bench.now)
+
+    def full(self, full: bool) -> None:
+        """The disk."""
+        self.bench.recorder.set_disk_full(full)
+
+    def passes(self, seconds: float, tick: bool) -> None:
+        """A tick a second, or none: the process stands still."""
+        while seconds > 0:
+            step = min(1.0, seconds) if tick else seconds
+            self.bench.wait(step, tick=tick)
+            seconds -= step
+
+    async def killed(self, flush: bool, kept: float, later_s: float) -> None:
+        """What was on its way is lost, and of the newest journal what is behind the share `kept`."""
+        if flush:
+            self.bench.flush()
+        assert await asyncio.to_thread(self.bench.recorder.stop, timeout_s=LONG_S)
+        self.bench.recorder.release()
+        newest = max(self.folder.glob("*.journal"), key=lambda path: int(path.stem.split("_")[-1]))
+        data = newest.read_bytes()
+        header = read_header(newest)
+        assert header is not None
+        head = len(encode_header(header))
+        newest.write_bytes(data[: head + int((len(data) - head) * kept)])
+        self.now = self.bench.now + int(later_s * SECOND_NS)
+        self.legs.clear()
+        self.bench = self._begin()
+
+    async def end(self) -> None:
+        """The last life ends in good order."""
+        await self.bench.stop()
+        assert recover_folder(self.folder, now_ns=self.bench.now).failed == []
+
+
+Step = Callable[[Broken], Any]
+WHICH = st.integers(1, 2)
+SECONDS = st.sampled_from([0.0, 0.2, 1.0, 7.0, 31.0, 60.0])
+STEPS: st.SearchStrategy[Step] = st.one_of(
+    st.builds(lambda which, agreed: lambda lives: lives.connect(which, agreed), WHICH, st.booleans()),
+    st.builds(
+        lambda which, skipped, again: lambda lives: lives.send(which, skipped, again), WHICH, st.sampled_from([0, 0, 3]), st.booleans()
+    ),
+    st.builds(lambda which, skipped, again: lambda lives: lives.send(which, skipped, again), WHICH, st.just(0), st.just(False)),
+    st.builds(lambda which, silent_s: lambda lives: lives.cut(which, silent_s), WHICH, SECONDS),
+    st.builds(
+        lambda which, frames, seconds, silent_s: lambda lives: lives.visit(which, frames, seconds, silent_s),
+        WHICH,
+        st.integers(1, 3),
+        st.sampled_from([0.0, 0.2, 1.0, 7.0]),
+        st.sampled_from([0.0, 0.2, 7.0]),
+    ),
+    st.builds(lambda since_s: lambda lives: lives.silent(since_s), SECONDS),
+    st.builds(lambda closed: lambda lives: lives.gate(closed), st.booleans()),
+    st.builds(lambda full: lambda lives: lives.full(full), st.booleans()),
+    st.builds(lambda seconds, tick: lambda lives: lives.passes(seconds, tick), SECONDS, st.booleans()),
+    st.builds(lambda: lambda lives: lives.bench.flush()),
+)
+DEATHS = st.tuples(st.booleans(), st.sampled_from([1.0, 1.0, 0.8, 0.5, 0.2]), st.sampled_from([0.1, 3.0, 61.0, 200.0]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(lives=st.lists(st.tuples(st.lists(STEPS, max_size=14), DEATHS), min_size=1, max_size=3))
+def test_whatever_happens_and_whenever_it_is_killed_all_that_is_recorded_is_accounted(lives: list[tuple[list[Step], Any]]) -> None:
+    async def live(root: Path) -> None:
+        broken = Broken(root)
+        for steps, death in lives:
+            for step in steps:
+                step(broken)
+            await broken.killed(*death)
+        await broken.end()
+        report = verify([root])
+        assert report.ok, report.problems
+        for of in (BOOK, TRADE):
+            assert len(broken.spans(of)) <= 1, "no time is in none"
+
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(live(Path(folder)))

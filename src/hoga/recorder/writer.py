@@ -176,7 +176,7 @@ class JournalWriter:
     def stop(self, *, timeout_s: float) -> bool:
         """Write what is queued, fsync, close. Blocks; returns whether all of it got through in time. Where the disk only confirms late
         (`confirms_late`), `confirmed` waits for it."""
-        end = monotonic() + timeout_s
+        end, queued = monotonic() + timeout_s, self._queued
         self._look_for_the_dead()
         self._ends.set()
         self._queue.put(None)
@@ -184,7 +184,7 @@ class JournalWriter:
         if self._writer.is_alive():
             self._give_up.set()
             self._writer.join(self._retry_s * 2)
-        self._left = self._writer.is_alive() or self.pending_records > 0
+        self._left = self._writer.is_alive() or self._written < queued
         self._drained.set()
         self._sync_now.set()
         self._syncer.join(max(0.1, end - monotonic()))

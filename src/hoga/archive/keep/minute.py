@@ -447,7 +447,7 @@ class Minute:
             to_ns = note.to_ns
             if (opened_ns := self._open.pop(index, None)) is not None:
                 alive_ns = self._last_ns if note.alive_ns is None else note.alive_ns
-                to_ns = max(opened_ns, min(note.to_ns, alive_ns))
+                to_ns = max(opened_ns + 1, min(note.to_ns, alive_ns))  # what came at once was recorded, if only then
                 self._lived.setdefault(index, []).append((opened_ns, to_ns))
             untold = self._untold.pop(index, None)
             self._down[index] = (Reason.DISCONNECT, to_ns) if untold is None else (untold[0], untold[1])
