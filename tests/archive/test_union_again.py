@@ -13,6 +13,7 @@ from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import merge_day
 from hoga.archive.prove.verify import verify
 from hoga.archive.union.archives import Archive, Done, unite_archives
+from hoga.core.errors import DiskFull
 from hoga.core.times import SECOND_NS
 from tests.archive.workshop import DAY, MINUTES, Workshop, agg_trade, fill_trades, read_records
 
@@ -152,6 +153,19 @@ def test_a_segment_that_is_missing_of_the_day_beside_matters_where_it_touches_th
     )
     (itself,) = unite_archives([seoul], tmp_path / "all", day=NEXT, own=True)
     assert itself.united is None
+
+
+def test_a_disk_that_is_full_is_no_fault_of_an_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokyo = _around_midnight(tmp_path / "tokyo", DAY, "23-59", {1: -20})
+    seoul = _around_midnight(tmp_path / "seoul", DAY, "23-59", {2: -15}, merged=False)
+
+    def full(day: SeriesDay, **named: object) -> None:
+        raise DiskFull(day.folder, "cannot be written")
+
+    monkeypatch.setattr("hoga.archive.union.archives.merge_day", full)
+    done = _unite(tmp_path / "all", tokyo, seoul)
+    assert (done.united, done.left_out) == (None, [])
+    assert "cannot be written" in done.why
 
 
 def test_what_an_archive_was_made_of_is_found_only_by_whoever_names_it(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from hoga.archive.union.archives import Archive, unite_archives
 from hoga.cli.main import main
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import MINUTE_NS
+from hoga.relay.due import DayState
 from tests.archive.workshop import DAY, Workshop, agg_trade
 from tests.nats_server import NatsServer, nats_server
 from tests.relay.relays import FakeRelay
@@ -60,6 +61,17 @@ def test_what_cannot_be_meant_is_one_line_and_status_2(
     assert (said.out, len(said.err.splitlines())) == ("", 1)
     assert told in said.err
     assert "secret" not in said.err
+
+
+def test_a_disk_that_is_full_is_status_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    async def once(*arguments: object, **named: object) -> tuple[list[DayState], list[str], str]:
+        return [], ["tokyo"], "/data: no space left"
+
+    monkeypatch.setattr("hoga.app.gather.gather_once", once)
+    assert main(["gather", "--data", str(tmp_path / "all"), "--once"]) == 1
+    said = capfd.readouterr()
+    assert said.out == ""
+    assert "what collectors sent cannot be kept: /data: no space left" in said.err
 
 
 async def test_a_server_that_is_not_there_is_one_line_and_status_2(tmp_path: Path) -> None:

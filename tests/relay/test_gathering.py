@@ -163,13 +163,13 @@ async def test_a_collector_that_does_not_answer_is_named_and_the_day_is_united_a
     assert verify([root]).ok
 
 
-async def _idle(gather: Gather, clock: ManualClock) -> None:
+async def _idle(gather: Gather, clock: ManualClock, *, step_s: float = 0.02) -> None:
     """Until nothing more comes; the clock goes on meanwhile, as far as somebody waits for it."""
     waiting = asyncio.create_task(gather.until_idle())
     async with asyncio.timeout(_PATIENT_S):
         while not waiting.done():
             await asyncio.sleep(0.02)
-            clock.advance(0.02)
+            clock.advance(step_s)
 
 
 async def test_foreign_and_damaged_messages_are_refused_counted_and_gone(tmp_path: Path, nats_server: NatsServer, relays: Relays) -> None:
@@ -337,7 +337,11 @@ async def test_a_day_that_fails_keeps_no_other_from_its_turn(
 
 
 async def _ending(
-    gather: Gather, monkeypatch: pytest.MonkeyPatch, stop: Callable[[int], None], united: Sequence[tuple[str, str]] = ()
+    gather: Gather,
+    monkeypatch: pytest.MonkeyPatch,
+    stop: Callable[[int], None],
+    united: Sequence[tuple[str, str]] = (),
+    settled: Settled | None = None,
 ) -> None:
     """`gather.end(DAY)` with one collector; `stop` is called before each of its steps, by number, and each of them takes a turn."""
     steps = count()
@@ -348,7 +352,7 @@ async def _ending(
 
     async def complete(name: str, day: str) -> tuple[str, Settled | None]:
         await step()
-        return name, Settled()
+        return name, settled or Settled()
 
     async def submit(work: object, *arguments: object) -> Ended:
         await step()
@@ -411,6 +415,32 @@ async def test_what_comes_while_a_day_is_united_is_united_after_it(
                 )
                 assert gather._days[DAY].united_ns > 5
                 assert not gather._days[DAY].settled
+
+
+async def test_who_has_what_is_not_understood_here_is_named_as_absent(
+    tmp_path: Path, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nats_server.start()
+    async with _gather(tmp_path / "all", nats_server, collectors=("tokyo",), intake=False) as gather:
+        await _ending(gather, monkeypatch, lambda number: None, settled=Settled(troubles=[("a.manifest.json", "no manifest of format 1")]))
+        assert gather._days[DAY].absent == ("tokyo",)
+        assert not gather._days[DAY].settled
+
+
+async def test_a_disk_that_is_full_is_told_to_whoever_waits_for_all_of_it(
+    tmp_path: Path, nats_server: NatsServer, relays: Relays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(parts: object) -> None:
+        raise DiskFull(tmp_path, "cannot be written")
+
+    relay, clock = relays("tokyo", _record(tmp_path / "tokyo", "tokyo", {0: [1]})), ManualClock(day_start_ns(DAY))
+    await relay.start()
+    await relay.send()
+    async with _gather(tmp_path / "all", nats_server, clock=clock) as gather:
+        monkeypatch.setattr(gather.shelf, "take", full)
+        await _idle(gather, clock, step_s=2.0)
+        assert "cannot be written" in (gather.fault or "")
+        assert gather.state().trouble == gather.fault
 
 
 async def test_what_may_touch_the_days_beside_has_them_looked_at(

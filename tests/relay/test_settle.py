@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from hoga.archive.form import manifest as manifest_form
 from hoga.archive.form.discover import discover
 from hoga.archive.form.layout import COLLECTORS_DIR
 from hoga.archive.form.manifest import read_manifest
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import merge_day
 from hoga.archive.prove.verify import verify
+from hoga.core.errors import DiskFull
 from hoga.relay.settle import settle_day
 from hoga.relay.shelf import FOLDED_DIR, Shelf, State
+from hoga.relay.subjects import FileKind, Listed
 from tests.archive.workshop import DAY, Workshop, agg_trade
 from tests.relay.collected import as_parts, ledger_parts, list_day, parts_of, tree
 
@@ -178,3 +181,38 @@ def test_what_somebody_else_left_on_the_shelf_keeps_no_day_from_being_settled(sh
     (temporary / f"notes_{DAY}").mkdir(parents=True)
     (temporary / f"ETHUSDT_execution_{DAY}").write_text("no folder")
     assert _complete(shelf, there) == [[f"binance/execution/{EXECUTION}.manifest.json"]]
+
+
+def test_a_manifest_of_a_newer_form_is_no_manifest_here_and_is_told_as_long_as_it_is(shelf: Shelf, there: Path) -> None:
+    """Whoever asks may not take the day for complete; the manifest waits for a hoga that understands it, and is not sent again."""
+    shelf.take(parts_of("tokyo", there) + ledger_parts("tokyo", there, 2))
+    _merge(there)
+    path = next(there.rglob("*.manifest.json"))
+    lines = path.read_bytes().replace(b'"hoga-manifest/1"', b'"hoga-manifest/2"').splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-2]) + manifest_form._checksum_line(b"".join(lines[:-2])))
+    for need in ([f"binance/execution/{EXECUTION}.manifest.json"], [], []):
+        settled = settle_day(str(shelf.folder("tokyo")), DAY, list_day(there, DAY))
+        assert settled.need == need
+        _ask(shelf, there, need)
+    ((what, why),) = settled.troubles
+    assert (what, "no manifest of format" in why) == (f"{EXECUTION}.manifest.json", True)
+    assert len(list(shelf.folder("tokyo").rglob("*13-0?.zip"))) == 3
+
+
+def test_a_file_whose_place_is_not_known_is_told(shelf: Shelf, there: Path) -> None:
+    shelf.take(parts_of("tokyo", there) + ledger_parts("tokyo", there, 2))
+    listed = [*list_day(there, DAY), Listed(file=f"binance/execution/{EXECUTION}.new", kind=FileKind.OTHER, bytes=7)]
+    settled = settle_day(str(shelf.folder("tokyo")), DAY, listed)
+    assert (settled.need, [what for what, _ in settled.troubles]) == ([], [f"binance/execution/{EXECUTION}.new"])
+
+
+def test_a_disk_that_is_full_is_no_fault_of_what_lies_there(shelf: Shelf, there: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object, **named: object) -> None:
+        raise DiskFull(there, "cannot be written")
+
+    shelf.take(parts_of("tokyo", there) + ledger_parts("tokyo", there, 2))
+    _merge(there)
+    _ask(shelf, there, [f"binance/execution/{EXECUTION}.manifest.json"])
+    monkeypatch.setattr("hoga.relay.settle.merge_day", full)
+    with pytest.raises(DiskFull):
+        settle_day(str(shelf.folder("tokyo")), DAY, list_day(there, DAY))

@@ -59,9 +59,9 @@ async def gather_until_stopped(
 
 async def gather_once(
     config: Config, environ: Mapping[str, str], logs: LogAddress | None, *, day: str | None
-) -> tuple[list[DayState], list[str]]:
-    """Take in what is there, and unite `day`, or (None) every day that is due. Returns how these days stand, and who sent. Raises
-    ConfigError for what is wrong at the start."""
+) -> tuple[list[DayState], list[str], str | None]:
+    """Take in what is there, and unite `day`, or (None) every day that is due. Returns how these days stand, who sent, and what keeps
+    more from being taken in (None: nothing). Raises ConfigError for what is wrong at the start."""
     pool = WorkerPool(workers=default_workers(config.program.max_workers), logs=logs)
     try:
         gather = await _opened(config, environ, pool)
@@ -70,7 +70,7 @@ async def gather_once(
             await gather.until_idle()
             await gather.ask_for_days()
             days = [day] if day is not None else gather.pending_days()
-            return [await gather.end(each) for each in days], gather.shelf.names()
+            return [await gather.end(each) for each in days], gather.shelf.names(), gather.fault
         finally:
             await _stop(running)
             await gather.close()

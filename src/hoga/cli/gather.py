@@ -57,10 +57,16 @@ def gather(
     with logging_of(loaded.program) as (_, inlet):
         if not once:
             return leave(run_loop(gather_until_stopped(loaded, os.environ, inlet, on_ready=ready)))
-        days, names = run_loop(gather_once(loaded, os.environ, inlet, day=day))
+        days, names, fault = run_loop(gather_once(loaded, os.environ, inlet, day=day))
     done = [each for each in days if not (each.failed or each.absent)]
-    failed = [{"what": each.day, "why": f"{name} did not answer, or has what did not come"} for each in days for name in each.absent]
+    failed = [
+        {"what": each.day, "why": f"{name} did not answer, or has what did not come or is not understood"}
+        for each in days
+        for name in each.absent
+    ]
     failed += [{"what": f"{each.day} {what}", "why": why} for each in days for what, why in each.failed]
+    if fault is not None:
+        failed.insert(0, {"what": "what collectors sent cannot be kept", "why": fault})
     if as_json:
         told = [{"what": each.day, "series": each.series, "records": each.records, "not_merged_at": each.open} for each in done]
         print_json({"ok": not failed, "done": told, "failed": failed, "collectors": names})
@@ -68,7 +74,7 @@ def gather(
         for each in days:
             state = "united" if not each.open else f"united, not merged yet at {', '.join(each.open)}"
             print_text(f"{each.day}: {state}: {each.series} series, {each.records:,} records of {', '.join(names) or 'nobody'}")
-        if not days:
+        if not days and fault is None:
             print_text(f"no day is due; {len(names)} collectors have sent something: {', '.join(names) or 'none'}")
     for trouble in failed:
         error_line(f"{trouble['what']}: {trouble['why']}")

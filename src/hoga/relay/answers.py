@@ -83,7 +83,8 @@ class Answers:
         if isinstance(question, AskFile):
             return await self._send(question)
         if isinstance(question, AskDays):
-            return DaysAnswer(collector=self._who.collector, days=await asyncio.to_thread(self._folders.days))
+            days, whole = await asyncio.to_thread(self._folders.days)
+            return DaysAnswer(collector=self._who.collector, days=days, whole=whole)
         try:
             files = await asyncio.to_thread(self._files, question)
         except (ArchiveError, OSError) as fault:  # half a list would pass for the whole of it

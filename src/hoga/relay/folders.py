@@ -105,10 +105,11 @@ class Folders:
         series = {each for each in (*seen.ledgers, *seen.manifests) if each.day == day}
         return sorted(series), [path for path in seen.lists if path.name.startswith(f"instruments_{day}")]
 
-    def days(self) -> list[str]:
-        """The days of which any series has anything, by date."""
+    def days(self) -> tuple[list[str], bool]:
+        """The days of which any series has anything, by date, and whether that is all that there may be."""
         seen = self.look()
-        return sorted({each.day for each in (*seen.ledgers, *seen.manifests)})
+        whole = all(folder.name == JOURNAL_DIR for folder in seen.unread)
+        return sorted({each.day for each in (*seen.ledgers, *seen.manifests)}), whole
 
     def _walk(self, root: Path, known: set[Path], unread: dict[Path, str]) -> Iterator[Path]:
         """The folders below `root` with the series' files, journals and open days; those of a day are not gone into."""

@@ -353,13 +353,13 @@ class Gather:
             return
         self._next_days = self._clock.monotonic() + _ASK_DAYS_EVERY_S
         found = await asyncio.gather(*(self._days_of(name) for name in left))
-        answered = {name: days for name, days in zip(left, found, strict=True) if days is not None}
+        answered = {name: answer for name, answer in zip(left, found, strict=True) if answer is not None}
         if not answered:
             return
-        for name, days in answered.items():
-            for day in filter(is_day, days):
+        for name, answer in answered.items():
+            for day in filter(is_day, answer.days):
                 self._said(name, day)
-        self._asked_days |= answered.keys()
+        self._asked_days |= {name for name, answer in answered.items() if answer.whole}
         await self._remember()  # first what they said, then that they were asked
         asked = msgspec.json.encode(sorted(self._asked_days))
         await self._on_disk(lambda: write_file(self.shelf.home / _ASKED_FILE, [asked]))
@@ -370,7 +370,7 @@ class Gather:
         said_by = tuple(sorted({*state.said_by, name}))
         self._days[day] = msgspec.structs.replace(state, said_by=said_by, changed_ns=changed)
 
-    async def _days_of(self, name: str) -> list[str] | None:
+    async def _days_of(self, name: str) -> DaysAnswer | None:
         """The days of which a collector has anything, None when it does not answer."""
         try:
             said = await self._broker.ask(ask_subject(name), encode(AskDays()), timeout_s=_ASK_S)
@@ -380,8 +380,8 @@ class Gather:
             return None
         if isinstance(answer, Fault):  # a relay of an older hoga
             _log.info("a collector cannot say which days it has", collector=name, why=answer.why)
-            return []
-        return answer.days if isinstance(answer, DaysAnswer) else None
+            return DaysAnswer(collector=name, days=[])
+        return answer if isinstance(answer, DaysAnswer) else None
 
     @property
     def _grace_ns(self) -> int:
@@ -418,8 +418,13 @@ class Gather:
     async def _end(self, day: str) -> DayState:
         began = self._days.setdefault(day, DayState(day=day))
         await self._remember()
-        asked = await asyncio.gather(*(self._complete(name, day) for name in await self._expected(day)))
-        absent = sorted(name for name, settled in asked if settled is None or settled.need)
+        looks = [self._complete(name, day) for name in await self._expected(day)]
+        ended_looks = await asyncio.gather(*looks, return_exceptions=True)  # none of them goes on behind our back
+        for fault in ended_looks:
+            if isinstance(fault, BaseException):
+                raise fault
+        asked = [each for each in ended_looks if not isinstance(each, BaseException)]
+        absent = sorted(name for name, settled in asked if settled is None or settled.need or settled.troubles)
         open_ = sorted(name for name, settled in asked if settled is not None and settled.open)
         for name, settled in asked:
             for what, why in settled.troubles if settled is not None else ():
@@ -492,6 +497,8 @@ class Gather:
             while True:
                 said = await self._broker.ask(ask_subject(name), encode(AskDay(day, after)), timeout_s=_ASK_S)
                 answer = answer_of(said) if said is not None else None
+                if isinstance(answer, Fault):
+                    self._tell_once(f"{name}: {answer.why}", headline="a collector cannot say what it has", effect="it counts as absent")
                 if not isinstance(answer, DayAnswer):
                     return None
                 found += answer.files

@@ -23,7 +23,7 @@ from hoga.archive.form.manifest import Manifest, decode_manifest, encode_manifes
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.store import sha256_of
 from hoga.archive.keep.merge import merge_day
-from hoga.core.errors import ArchiveError
+from hoga.core.errors import ArchiveError, DiskFull
 from hoga.relay.door import MANIFEST_SUFFIX, Place, What, place_of
 from hoga.relay.shelf import ARRIVING_DIR, FOLDED_DIR, remove_tree
 from hoga.relay.subjects import Listed
@@ -49,7 +49,7 @@ _KEPT_DAYS = 8
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
     """How a collector's day stands. `need`: files that are to be asked for. `open`: series of which the collector has no manifest yet.
-    `troubles`: (what, why) of what is here and cannot be used; it is in `need` where the collector has it."""
+    `troubles`: (what, why) of what is here, or there, and cannot be used; it is in `need` where asking for it helps."""
 
     need: list[str] = []
     open: list[str] = []
@@ -120,6 +120,8 @@ class _Day:
         one = _One(day, series, self._listed.get(series, {}) if self._answered else None)
         try:
             one.run()
+        except DiskFull:
+            raise
         except ArchiveError as fault:
             one.troubles.append((series.stem, str(fault)))
         self.need += one.need
@@ -187,7 +189,6 @@ class _One:
             theirs = decode_manifest(data)
         except ValueError as fault:
             self.troubles.append((self._day.manifest_path.name, f"the collector's manifest cannot be trusted: {fault}"))
-            unlink(self._waiting, missing_ok=True)
             return
         target = self._day.directory / theirs.archive.file
         arrived = self._day.folder / theirs.archive.file
@@ -230,6 +231,8 @@ class _One:
         spelt = "zst" if any(name.endswith(FORMATS["zst"]) for name in names) else "zip"
         try:
             merge_day(self._day, venue=theirs.venue, archive_format=spelt, purge=False)
+        except DiskFull:
+            raise
         except ArchiveError as fault:
             self.troubles.append((self._day.stem, str(fault)))
             return None

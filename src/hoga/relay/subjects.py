@@ -232,10 +232,11 @@ class DayAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, t
 
 
 class DaysAnswer(msgspec.Struct, frozen=True, kw_only=True, tag_field="answer", tag="days"):
-    """`days`: of which a collector has anything, by date."""
+    """`days`: of which a collector has anything, by date. `whole`: that is all of them, as far as can be read."""
 
     collector: str
     days: list[str]
+    whole: bool = True
 
 
 class FileAnswer(msgspec.Struct, frozen=True, kw_only=True, tag_field="answer", tag="file"):

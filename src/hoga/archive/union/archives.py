@@ -28,7 +28,7 @@ from hoga.archive.keep.merge import merge_day
 from hoga.archive.read.openminute import OpenMinutes
 from hoga.archive.union.recording import is_edge
 from hoga.archive.union.unite import Source, United, unite_day
-from hoga.core.errors import ArchiveBusy, ArchiveError, HogaError, ManifestMismatch
+from hoga.core.errors import ArchiveBusy, ArchiveError, DiskFull, HogaError, ManifestMismatch
 from hoga.core.times import day_of
 from hoga.runtime.durable import link, make_folder, remove_folder, unlink, write_file
 
@@ -130,7 +130,8 @@ def _one(wanted: _Wanted, recording: set[_Wanted], ready: Sequence[_Ready], how:
             return Done(what=what, united=united, left_out=left_out, edges=edges)
         except HogaError as fault:
             why = reduce(lambda text, each: each.as_it_lies(text), ready, str(fault))
-            bad = next((each for each in taken if how.own and isinstance(fault, ArchiveError) and each.holds(Path(fault.path))), None)
+            damage = fault if how.own and isinstance(fault, ArchiveError) and not isinstance(fault, DiskFull) else None
+            bad = next((each for each in taken if damage is not None and each.holds(Path(damage.path))), None)
             if bad is None or len(taken) == 1:
                 return Done(what=what, why=why, left_out=left_out)
             left_out.append((bad.label, why))
