@@ -170,6 +170,43 @@ async def test_the_old_leg_lost_while_the_new_one_is_being_made_is_a_gap(tmp_pat
         assert gaps[0].to_ns - gaps[0].from_ns > 500_000_000
 
 
+@pytest.mark.parametrize("kind", [FaultKind.FREEZE, FaultKind.HALF_OPEN])
+async def test_an_old_leg_that_dies_while_no_new_one_can_be_made_is_a_gap(tmp_path: Path, kind: FaultKind) -> None:
+    """Nothing is connected then, and nobody says that anything is."""
+    async with Rig(tmp_path, symbols=("BTCUSDT",), channels=("depth20@100ms",), vigil=QUICK) as rig:
+        await rig.live()
+        await rig.more(20)
+        rig.inject(FaultKind.REFUSE, status=503, count=1000)
+        rig.connection._notice = True
+        rig.connection._wake.set()
+        await rig.until(lambda: rig.connection.state is ConnectionState.HANDOVER)
+        rig.inject(kind, connections="*")
+        await rig.until(lambda: rig.recorder.intakes["btcusdt@depth20@100ms"].down_since)
+        assert rig.connection.state is ConnectionState.RECONNECTING
+        assert rig.connection.stats().url == ""
+        rig.sim.clear_faults()
+        await rig.live(epoch=2)
+        assert rig.connection.reconnects == 1
+        assert reasons((await rig.finish()).gaps("BTCUSDT", "orderbook")) == [Reason.SILENCE]
+
+
+async def test_an_old_leg_cut_within_a_handovers_pause_is_told_at_once_and_the_pause_is_kept(tmp_path: Path) -> None:
+    async with Rig(tmp_path, symbols=("BTCUSDT",), channels=("depth20@100ms",)) as rig:
+        await rig.live()
+        rig.inject(FaultKind.REFUSE, status=429, retry_after_s=3, count=1)
+        rig.connection._notice = True
+        rig.connection._wake.set()
+        await rig.until(lambda: rig.sim.status()["refused"])
+        began = monotonic()
+        rig.inject(FaultKind.CLOSE, code=1006)
+        await rig.until(lambda: rig.connection.state is ConnectionState.RECONNECTING)
+        assert rig.connection.stats().retry_in_s > 0.5
+        await rig.live(epoch=2)
+        assert monotonic() - began >= 2.5
+        assert rig.connection.reconnects == 1
+        assert reasons((await rig.finish()).gaps("BTCUSDT", "orderbook")) == [Reason.DISCONNECT]
+
+
 async def test_two_legs_lose_nothing_while_either_lives(tmp_path: Path) -> None:
     async with Rig(tmp_path, redundancy=2) as rig:
         await rig.until(lambda: all(each.epoch == 1 for each in rig.feed.connections))

@@ -232,7 +232,7 @@ class Connection:
         self.epoch = epoch
         leg = Leg(epoch, link, base, self._requests.asking[epoch], spoken, counts, self._lookout.new_vigil(), self._clock.monotonic())
         self._open.append(leg)
-        link.closed.add_done_callback(lambda closed: self._account(leg, closed.result(), self._end_reason()))
+        link.closed.add_done_callback(lambda closed: self._ended(leg, closed.result(), self._end_reason()))
         if self.streams is not streams:
             leg.asking.want([stream.name for stream in self.streams], self._clock.monotonic())
         self._requests.drive(leg)
@@ -290,8 +290,18 @@ class Connection:
         yield from self._lookout.looking(leg, lambda: leg is self._leg and not leg.link.closed.done())
 
     def _give_up(self, why: str) -> None:
+        """The leg is of no use. In a handover nobody waits for that: what it brings no more is told here."""
         self._silence = CloseInfo(1006, why, self._clock.time_ns())
         self._wake.set()
+        if self.state is ConnectionState.HANDOVER and (leg := self._leg) is not None:
+            self._ended(leg, self._silence, Reason.SILENCE)
+            leg.link.cut()
+
+    def _ended(self, leg: Leg, info: CloseInfo, reason: Reason) -> None:
+        """A leg is over. Where it was the old one of a handover and there is no new one yet, nothing is connected any more."""
+        self._account(leg, info, reason)
+        if leg is self._leg and not self._open and self.state is ConnectionState.HANDOVER and not self._stopping:
+            self._lost(leg)
 
     def _odd(self, epoch: int, now: int, data: bytes) -> None:
         if self._spec.is_shutdown_notice(data):
@@ -340,12 +350,16 @@ class Connection:
             return
         if brought and silence is None:
             self._lookout.fruitless = 0
+        under_way = self.state is ConnectionState.HANDOVER
         self._standing.become(ConnectionState.RECONNECTING)
         self.reconnects += 1
         lived = self._clock.monotonic() - leg.opened_at
         self._backoff.ended(lived_s=lived, brought_data=brought)
-        delay = self._dialler.pause_s(self._backoff)
-        self._not_before, self._why = self._clock.monotonic() + delay, ""
+        if under_way:
+            delay = max(0.0, self._not_before - self._clock.monotonic())
+        else:
+            delay = self._dialler.pause_s(self._backoff)
+            self._not_before, self._why = self._clock.monotonic() + delay, ""
         _log.warning(
             "connection lost", conn=self.name, epoch=leg.epoch, close=self.last_close, lived_s=round(lived, 1), retry_in_s=round(delay, 1)
         )
@@ -364,17 +378,17 @@ class Connection:
             try:
                 new = await self._connect()
             except LinkError as fault:
-                if old.link.closed.done():
-                    self._lost(old)
-                    return None
                 await self._pause_after(fault)
                 deadline = max(deadline, self._clock.monotonic() + 1.0)
+            if self._leg is not old:
+                return new
         if new is None:
             return old
         self._backoff.level = 0
-        self._silence = None
         began = self._clock.monotonic()
         brings_all = await self._overlap(old, new, until=max(deadline, began + self._config.overlap_max_s), ending=ending)
+        if self._leg is not old:
+            return None
         if not brings_all and not old.link.closed.done():
             return self._keep(old, new)
         self._handover_pause_s = self._config.again_s
