@@ -15,10 +15,12 @@ from hoga.feed.dialler import Dialler
 from hoga.feed.vigil import VigilRules
 from hoga.hub.states import ConnectionState
 from hoga.net.ratelimit import Budget
+from hoga.recorder.intake import FRESH
 from hoga.runtime.clock import ManualClock
 from hoga.simulator import FaultKind, Limits
 from tests.feed.rig import SPEED, Rig, impatient, reasons, whole
 from tests.recorder.workbench import SPOT
+from tests.waiting import LONG_S
 
 
 async def test_everything_sent_is_recorded_once_and_verbatim(tmp_path: Path) -> None:
@@ -224,6 +226,36 @@ async def test_two_legs_lose_nothing_while_either_lives(tmp_path: Path) -> None:
             assert archive.gaps(of.symbol, of.kind) == []
         assert all(each.won + each.late > 0 for each in stats)
         assert {line["conn"] for line in archive.lines("BTCUSDT", "orderbook")} <= {"binance-1", "binance-1b"}
+
+
+@pytest.mark.parametrize("kind", [FaultKind.FREEZE, FaultKind.HALF_OPEN])
+async def test_a_leg_that_brings_nothing_is_found_though_its_twin_brings_everything(tmp_path: Path, kind: FaultKind) -> None:
+    async with Rig(tmp_path, symbols=("BTCUSDT",), channels=("depth20@100ms",), redundancy=2, vigil=QUICK) as rig:
+        await rig.until(lambda: all(each.epoch == 1 for each in rig.feed.connections))
+        await rig.live()
+        await rig.more(20)
+        rig.inject(kind, connections=rig.sim.status()["open"][0])
+        await rig.until(lambda: sum(each.reconnects for each in rig.feed.connections))
+        rig.sim.clear_faults()
+        await rig.until(lambda: all(intake.legs == 2 for intake in rig.recorder.intakes.values()))
+        archive = await rig.finish()
+        assert rig.lost(archive) == {}
+        assert archive.gaps("BTCUSDT", "orderbook") == []
+
+
+async def test_a_leg_that_brings_nothing_does_not_hide_that_its_twin_is_cut(tmp_path: Path) -> None:
+    slow = VigilRules(nothing_s=LONG_S, answer_s=LONG_S, fruitless_min_s=LONG_S, fruitless_intervals=1e6)
+    async with Rig(tmp_path, symbols=("BTCUSDT",), channels=("depth20@100ms",), redundancy=2, vigil=slow) as rig:
+        await rig.until(lambda: all(each.epoch == 1 for each in rig.feed.connections))
+        await rig.live()
+        frozen, works = rig.sim.status()["open"]
+        rig.inject(FaultKind.FREEZE, connections=frozen)
+        await rig.more(80)
+        rig.inject(FaultKind.CLOSE, code=1006, connections=works)
+        book = rig.recorder.intakes["btcusdt@depth20@100ms"]
+        await rig.until(lambda: book.down_since)
+        await rig.until(lambda: not book.down_since and not book.mode & FRESH)
+        assert reasons((await rig.finish()).gaps("BTCUSDT", "orderbook")) == [Reason.DISCONNECT]
 
 
 ODD = (

@@ -53,6 +53,9 @@ class Sink:
     def received(self, name: str) -> tuple[int, int]:
         return 0, 0
 
+    def brought(self, conn: str, epoch: int, name: str) -> tuple[int, int]:
+        return 0, 0
+
     def race(self, conn: str, epoch: int) -> LegStats:
         return LegStats()
 

@@ -36,7 +36,7 @@ class Bench:
             self.frames[LIVELY.name] += comes
             mono_ns = self.now * SECOND_NS
             assert not list(self.paces.ticking(lambda name: (self.frames[name], 0), mono_ns))
-            silent = self.paces.judge(self.now, mono_ns, live=self.live, counts={}, opened_at=100.0)
+            silent = self.paces.judge(self.now, mono_ns, live=self.live, opened_at=100.0)
             if silent != NOTHING:
                 found.append((self.now - 100, silent))
         return found

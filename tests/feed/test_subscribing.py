@@ -467,3 +467,18 @@ def test_a_full_connection_makes_room_first() -> None:
     asking = Subscribing(ACKED, Doubts(), ["a", "b"], batch=200, most=2, replaces=False, granted=["a", "b"], now=0.0)
     asking.want(["b", "c"], 1.0)
     assert [asking.next(2.0), asking.next(2.0)] == [Ask(1, Verb.UNSUBSCRIBE, ("a",)), Ask(2, Verb.SUBSCRIBE, ("c",))]
+
+
+def test_a_complaint_about_a_request_that_nobody_waits_for_refuses_no_other() -> None:
+    """A silent stream is unsubscribed before it is asked for again; that the venue does not like it is nobody's trouble."""
+    venue = Venue(names(3), granted=2)
+    venue.asking.silent(["s0"], venue.now, harder=True)
+    asks = [venue.asking.next(venue.now) for _ in range(3)]
+    assert [ask.verb for ask in asks if ask is not None] == [Verb.SUBSCRIBE, Verb.UNSUBSCRIBE, Verb.SUBSCRIBE]
+    gone = asks[1]
+    assert gone is not None
+    venue.asking.answered(Answer(gone.number, "no such subscription"), venue.now)
+    assert not venue.asking.take_refused()
+    assert {venue.asking.owner_of(name) for name in ("s0", "s2")} == {"flight"}
+    venue.asking.answered(Answer(None, BUSY), venue.now)
+    assert venue.asking.take_refused(), "one without a number may be of any"

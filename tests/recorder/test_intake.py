@@ -350,6 +350,41 @@ def test_one_of_two_legs_gone_is_no_gap() -> None:
     assert intake.tag >> 16 == 2
 
 
+SECOND = 1_000_000_000
+
+
+@pytest.mark.parametrize(("heard_ns", "gaps"), [(9 * SECOND, 0), (5 * SECOND, 1), (0, 1)])
+def test_a_leg_that_is_left_and_brought_nothing_of_what_came_is_none(heard_ns: int, gaps: int) -> None:
+    intake, lane = connected(BOOK)
+    intake.connected(2, SECOND)
+    intake.take(10 * SECOND, frame(BOOK, book(1)))
+    intake.disconnected(1, alive_ns=11 * SECOND, reason=Reason.DISCONNECT, conn="binance-1", heard_ns=heard_ns)
+    assert intake.has_open == bool(gaps)
+    intake.connected(3, 13 * SECOND)
+    intake.take(14 * SECOND, frame(BOOK, book(9)))
+    assert lane.gaps == [Gap(11 * SECOND, 13 * SECOND, Reason.DISCONNECT, None, conn="binance-1")][:gaps]
+
+
+def test_a_leg_that_has_just_come_is_not_held_to_what_came_before_it() -> None:
+    intake, lane = connected(BOOK)
+    intake.take(10 * SECOND, frame(BOOK, book(1)))
+    intake.connected(2, 20 * SECOND)
+    intake.disconnected(1, alive_ns=21 * SECOND, reason=Reason.DISCONNECT)
+    assert not intake.has_open
+    assert lane.gaps == []
+
+
+def test_a_silence_begins_where_the_gap_before_it_ended() -> None:
+    intake, lane = connected(BOOK)
+    intake.take(1100, frame(BOOK, book(1)))
+    intake.connected(2, 1150)
+    intake.silent(1200)
+    intake.connected(3, 1900)
+    intake.silent(1100)
+    intake.take(2500, frame(BOOK, book(2)))
+    assert lane.gaps == [Gap(1200, 1900, Reason.SILENCE, None), Gap(1900, 2500, Reason.SILENCE, None)]
+
+
 def test_a_hole_is_written_down_when_nothing_late_can_fill_it() -> None:
     intake, lane = connected(TRADE)
     for now, number in ((1000, 1), (1010, 5), (1020, 3)):

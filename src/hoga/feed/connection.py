@@ -201,7 +201,7 @@ class Connection:
         granted = trusted[: len(trusted) - sum(map(len, opening.batches))]
         epoch = self.epoch + 1
         table = self._inlet.opening(self.name, epoch, streams)
-        counts = {name: self._inlet.received(name)[0] for name in names}
+        counts = {name: self._inlet.brought(self.name, epoch, name)[0] for name in names}
         spoken = Spoken(per_s=limits.control_frames_per_s, per_min=limits.control_frames_per_min)
 
         def opened(now: int) -> None:
@@ -236,7 +236,6 @@ class Connection:
         if self.streams is not streams:
             leg.asking.want([stream.name for stream in self.streams], self._clock.monotonic())
         self._requests.drive(leg)
-        self._lookout.pause()
         _log.info("connected", conn=self.name, epoch=epoch, url=base, streams=len(names))
         return leg
 
@@ -341,7 +340,7 @@ class Connection:
         info = silence or (leg.link.closed.result() if leg.link.closed.done() else CloseInfo(1000, "stopped", self._clock.time_ns()))
         self._account(leg, info, self._end_reason() if silence is None else Reason.SILENCE)
         leg.link.cut()
-        brought = self._newest_ns() > leg.link.opened_ns
+        brought = leg.newest_ns > leg.link.opened_ns
         self.last_close = f"{info.code} {info.reason}".strip()
         self._since_ns = self._closed_ns = info.at_ns
         self._leg = None
@@ -440,7 +439,7 @@ class Connection:
         if leg.timer is not None:
             leg.timer.cancel()
         leg.link.mute()
-        newest = self._newest_ns()
+        leg.newest_ns = newest = max((self._inlet.brought(self.name, leg.epoch, each.name)[1] for each in self.streams), default=0)
         sign = leg.link.opened_ns if reason is Reason.SILENCE else leg.link.last_control_ns
         alive = max(newest if newest > leg.link.opened_ns else 0, sign)
         close = leg.farewell or f"{info.code} {info.reason}".strip()
@@ -448,9 +447,6 @@ class Connection:
 
     def _end_reason(self) -> Reason:
         return Reason.SHUTDOWN if self._stopping else Reason.DISCONNECT
-
-    def _newest_ns(self) -> int:
-        return max((self._inlet.received(stream.name)[1] for stream in self.streams), default=0)
 
     def abandon(self) -> None:
         """After a fault of our own: drop what there is, begin anew."""

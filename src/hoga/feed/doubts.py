@@ -81,6 +81,10 @@ class Doubts:
         """Names that were refused and not accepted since."""
         return {name for names, _ in self.parts for name in names} | self.quarantine.keys()
 
+    def has_given(self, number: int) -> bool:
+        """Whether a request had this number."""
+        return 0 < number <= self._number
+
     def next_number(self) -> int:
         """A number no request had before."""
         self._number += 1

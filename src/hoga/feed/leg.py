@@ -15,7 +15,8 @@ __all__ = ["Leg"]
 
 @dataclass(slots=True, eq=False)
 class Leg:
-    """`counts`: frames of each stream when it was made; `again`: those when the stream was asked for again. `opened_at`: steady seconds."""
+    """`counts`: what it had brought of each stream when it was made; `again`: when the stream was asked for again. `opened_at`: steady
+    seconds. `newest_ns`: receipt of the newest it brought, 0 for none, known once it is over."""
 
     epoch: int
     link: Link
@@ -26,5 +27,6 @@ class Leg:
     vigil: Vigil
     opened_at: float
     farewell: str = ""
+    newest_ns: int = 0
     again: dict[str, int] = field(default_factory=dict)
     timer: Timer | None = None

@@ -7,6 +7,7 @@ whoever keeps the connection is told that the leg is of no use.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from hoga.core.streams import Stream
 from hoga.core.times import SECOND_NS
@@ -24,6 +25,9 @@ from hoga.venues.spec import VenueSpec
 __all__ = ["Lookout"]
 
 _log = get_log("feed")
+
+_SKEW_NS = 2 * SECOND_NS
+"""What another leg has brought so much later than this one proves that the stream comes on it."""
 
 
 class Lookout:
@@ -51,14 +55,11 @@ class Lookout:
         self._ping_every_s = min(config.ping_interval_s, spec.limits.ping_every_s or config.ping_interval_s)
         self._ping_timeout_s = config.ping_timeout_s
         self._paces = Paces(spec, floor_s=config.vigil.suspect_s)
+        self._leg: Leg | None = None
 
     def over(self, streams: list[Stream]) -> None:
         """These are watched from now on."""
         self._paces.watch(streams, self._clock.monotonic())
-
-    def pause(self) -> None:
-        """A leg has begun: what did not come before it is no silence."""
-        self._paces.pause(self._clock.monotonic_ns())
 
     def new_vigil(self) -> Vigil:
         """For a leg that begins."""
@@ -67,10 +68,16 @@ class Lookout:
     def looking(self, leg: Leg, is_current: Callable[[], bool]) -> Iterator[None]:
         """Look once, in steps, as long as `leg` is the one that counts: between two of them frames may be taken."""
         now = self._clock.monotonic_ns()
-        for _ in self._paces.ticking(self._inlet.received, now):
+        if leg is not self._leg:
+            self._leg = leg
+            self._paces.begin(leg.counts, now)
+        before = self._paces.whole.count
+        for _ in self._paces.ticking(partial(self._inlet.brought, self._name, leg.epoch), now):
             yield
             if not is_current():
                 return
+        if self.fruitless and self._paces.whole.count > before and self._clock.monotonic() - leg.opened_at >= self._rules.fruitless_min_s:
+            self.fruitless = 0
         self._judge_link(leg, now)
         if not self._paces.whole.is_silent(now):
             self._judge_streams(leg, now)
@@ -103,9 +110,11 @@ class Lookout:
     def _judge_streams(self, leg: Leg, now: int) -> None:
         """Silent streams are subscribed again together, each ever more rarely; their neighbours notice nothing."""
         at = self._clock.monotonic()
-        told, silent, quiet = self._paces.judge(at, now, live=leg.asking.live, counts=leg.counts, opened_at=leg.opened_at)
+        told, silent, quiet = self._paces.judge(at, now, live=leg.asking.live, opened_at=leg.opened_at)
         for name, gone in told:
-            self._inlet.silent(name, max(self._inlet.received(name)[1], leg.link.opened_ns if not gone else 0))
+            newest_ns, opened_ns = self._inlet.received(name)[1], leg.link.opened_ns
+            if newest_ns - max(self._inlet.brought(self._name, leg.epoch, name)[1], opened_ns) <= _SKEW_NS:
+                self._inlet.silent(name, max(newest_ns, opened_ns if not gone else 0))
         if silent:
             _log.warning("streams silent, subscribed again", conn=self._name, count=len(silent), first=",".join(silent[:TOLD_NAMES]))
         for names, harder in ((silent, True), (quiet, False)):

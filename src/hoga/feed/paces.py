@@ -24,7 +24,8 @@ class Silent(NamedTuple):
 
 
 class Paces:
-    """Of the streams that are watched, and of the `whole` connection. `now` is in steady seconds, `mono_ns` the same in ns."""
+    """Of the streams that are watched, and of the `whole` connection, on one leg after the other: what comes on another leg proves
+    nothing of this one. `now` is in steady seconds, `mono_ns` the same in ns."""
 
     def __init__(self, spec: VenueSpec, *, floor_s: float) -> None:
         self.whole = Cadence(floor_s=floor_s)
@@ -33,6 +34,8 @@ class Paces:
         self._first_s: dict[str, tuple[float | None, float, float | None]] = {}
         self._since: dict[str, float] = {}
         self._suspect: dict[str, tuple[float, float]] = {}
+        self._counts: Mapping[str, int] = {}
+        self._taken: dict[str, int] = {}
 
     def watch(self, streams: list[Stream], now: float) -> None:
         """Watch the pace of every stream; what was watched before goes on."""
@@ -42,24 +45,27 @@ class Paces:
         self._first_s = {name: (channel.first_frame_s, channel.silence_floor_s, channel.never_s) for name, channel in described.items()}
         self._since = {name: since.get(name, now) for name in described}
 
-    def pause(self, mono_ns: int) -> None:
-        """A leg is new: silence counts from now on."""
+    def begin(self, counts: Mapping[str, int], mono_ns: int) -> None:
+        """Another leg counts, which began with these `counts`: silence counts from now on."""
+        self._counts, self._taken = counts, {}
         for pace in (self.whole, *self._of.values()):
             pace.pause(mono_ns)
 
     def ticking(self, received: Callable[[str], tuple[int, int]], mono_ns: int) -> Iterator[None]:
-        """Once a second, in steps of a third of a millisecond: take the counts that `received` tells."""
-        total = 0
+        """Once a second, in steps of a third of a millisecond: take the counts of the leg that `received` tells."""
+        total = self.whole.count
         for at, (name, pace) in enumerate(list(self._of.items())):
             if at % _STEP_STREAMS == _STEP_STREAMS - 1:
                 yield
             count = received(name)[0]
-            total += count
-            pace.tick(count, mono_ns)
+            fresh = max(0, count - self._taken.get(name, self._counts.get(name, 0)))
+            self._taken[name] = count
+            total += fresh
+            pace.tick(pace.count + fresh, mono_ns)
         self.whole.tick(total, mono_ns)
 
-    def judge(self, now: float, mono_ns: int, *, live: Container[str], counts: Mapping[str, int], opened_at: float) -> Silent:
-        """Of the `live` streams of a leg, `opened_at` with these `counts`. Each is asked for again ever more rarely."""
+    def judge(self, now: float, mono_ns: int, *, live: Container[str], opened_at: float) -> Silent:
+        """Of the `live` streams of the leg, `opened_at`. Each is asked for again ever more rarely."""
         silent = Silent([], [], [])
         for name, pace in self._of.items():
             if name not in live:
@@ -67,7 +73,8 @@ class Paces:
             gone = pace.is_silent(mono_ns)
             first_s, floor_s, never_s = self._first_s[name]
             waited = now - max(opened_at, self._since[name])
-            never = pace.count == counts.get(name, 0) and waited > (floor_s if first_s is None else first_s)
+            began = self._counts.get(name, 0)
+            never = self._taken.get(name, began) == began and waited > (floor_s if first_s is None else first_s)
             if not gone and not never:
                 self._suspect.pop(name, None)
                 continue

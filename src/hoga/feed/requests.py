@@ -121,8 +121,12 @@ class Requests:
 
     def _note_first_frames(self, leg: Leg) -> None:
         if lacking := leg.asking.lacking:
-            waiting, received = self._inlet.lacking(self._name, leg.epoch), self._inlet.received
-            leg.asking.came(name for name in lacking if name not in waiting and received(name)[0] != leg.again.get(name))
+            waiting = self._inlet.lacking(self._name, leg.epoch)
+            before = leg.counts | leg.again
+            leg.asking.came(name for name in lacking if name not in waiting and self._brought(leg, name) != before.get(name, 0))
+
+    def _brought(self, leg: Leg, name: str) -> int:
+        return self._inlet.brought(self._name, leg.epoch, name)[0]
 
     def want(self, leg: Leg, streams: list[Stream]) -> None:
         """Exactly these shall come on it from now on: only what differs is asked."""
@@ -133,7 +137,7 @@ class Requests:
     def again(self, leg: Leg, names: list[str], *, harder: bool) -> None:
         """They are silent on it: ask for them again."""
         if names:
-            leg.again |= {name: self._inlet.received(name)[0] for name in names}
+            leg.again |= {name: self._brought(leg, name) for name in names}
             leg.asking.silent(names, self._clock.monotonic(), harder=harder)
             self.drive(leg)
 

@@ -154,7 +154,7 @@ class Subscribing:
             names = self._late.pop(answer.number)
             if not answer.complaint:
                 self._agree(Group(names))
-        elif answer.complaint:
+        elif answer.complaint and not self._is_of_nobody(answer.number):
             self._complained(answer.complaint, now)
 
     def came(self, names: Iterable[str]) -> None:
@@ -274,6 +274,12 @@ class Subscribing:
 
     def _missing(self, group: Group) -> tuple[str, ...]:
         return tuple(name for name in group.names if name in self.wanted and name not in self.live)
+
+    def _is_of_nobody(self, number: int | None) -> bool:
+        """Whether it is the number of a request that nobody waits for: what is under way has others."""
+        if number is None or any(flight.listing == number for flight in self._flights.values()):
+            return False
+        return self.doubts.has_given(number)
 
     def _must_stay_apart(self) -> bool:
         """Whether a request that takes the others along would hide the culprit among them."""

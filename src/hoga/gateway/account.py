@@ -157,6 +157,10 @@ class AccountStream:
         """Not counted here."""
         return 0, self.proof_ns
 
+    def brought(self, conn: str, epoch: int, name: str) -> tuple[int, int]:
+        """Not counted here."""
+        return self.received(name)
+
     def behind(self, conn: str, epoch: int, since_ns: int) -> list[str]:
         """Whether another life has brought something since then, and this one nothing."""
         first, at_ns = self._first

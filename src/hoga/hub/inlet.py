@@ -279,6 +279,10 @@ class HubInlet:
         door = self._by_name.get(name)
         return (door.count + door.duplicates, door.last_ns) if door is not None else (0, 0)
 
+    def brought(self, conn: str, epoch: int, name: str) -> tuple[int, int]:
+        """Not told apart here: a stream has one connection, and two lives of it only within a handover."""
+        return self.received(name)
+
     def behind(self, conn: str, epoch: int, since_ns: int) -> list[str]:
         """Streams that have brought frames since then, but none on this life while there were two."""
         life = self._life(conn, epoch)

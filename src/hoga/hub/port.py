@@ -98,6 +98,9 @@ class Inlet(Protocol):
     def received(self, name: str) -> tuple[int, int]:
         """(frames of a stream so far, receipt of the newest in ns), whichever life brought them."""
 
+    def brought(self, conn: str, epoch: int, name: str) -> tuple[int, int]:
+        """The same of this life alone, as long as it is open; of all its lives where the inlet does not tell them apart."""
+
     def behind(self, conn: str, epoch: int, since_ns: int) -> list[str]:
         """Streams of the life that have brought frames since then, but none on it while there were two."""
 

@@ -417,15 +417,22 @@ class Intake:
             self.mode |= FRESH
         self._overlap()
 
-    def disconnected(self, leg: int, *, alive_ns: int, reason: Reason, conn: str | None = None) -> None:
-        """Leg `leg`, of connection `conn`, brings nothing more; its last sign of life was at `alive_ns`."""
+    def disconnected(self, leg: int, *, alive_ns: int, reason: Reason, conn: str | None = None, heard_ns: int = 0) -> None:
+        """Leg `leg`, of connection `conn`, brings nothing more; its last sign of life was at `alive_ns`.
+
+        `heard_ns`: the newest receipt on those that are left. Where what came last came on none of them, though there was time for it,
+        they bring nothing: a gap until a frame comes.
+        """
         if self._legs.pop(leg, None) is None:
             return
         self._before_slow()
         self._overlap()
         if self._legs:
             self.tag = self.index | next(iter(self._legs)) << 16
-            return
+            heard_ns = max(heard_ns, *self._legs.values())
+            if self.down_since is not None or self.newest()[0] - heard_ns <= REORDER_NS:
+                return
+            self.mode |= FRESH
         if self._healed is not None:
             healed, self._healed = self._healed, None
             self._down(healed.from_ns, healed.reason, healed.conn, healed.detail)
@@ -440,6 +447,7 @@ class Intake:
         if self.down_since is not None or not self._legs:
             return
         if self._healed is not None:
+            since_ns = max(since_ns, self._healed.to_ns)
             self._emit(self._healed)
             self._healed = None
         self._down(max(since_ns, min(self._legs.values())), Reason.SILENCE, None)

@@ -20,6 +20,17 @@ from hoga.venues.spec import VenueSpec
 __all__ = ["Legs"]
 
 
+class _Tally:
+    """What a leg has brought of a stream. `alone_from`: since it is the only leg that brings it, the stream's own count is enough; it
+    stood there when that began. -1 while there are others."""
+
+    __slots__ = ("alone_from", "n", "newest_ns")
+
+    def __init__(self) -> None:
+        self.n = self.newest_ns = 0
+        self.alone_from = -1
+
+
 class _Leg(NamedTuple):
     number: int
     conn: str
@@ -29,7 +40,7 @@ class _Leg(NamedTuple):
     table: dict[bytes, Take]
     opened_ns: list[int]
     stats: LegStats
-    seen: set[str]
+    tallies: dict[str, _Tally]
     waiting: set[str]
     fresh: list[Intake]
 
@@ -84,7 +95,7 @@ class Legs:
         self._next_leg = number % 0xFFFE + 1
         names = frozenset(stream.name for stream in streams if stream.name in self.intakes)
         waiting = set(names) | {stream.name for stream in streams if stream.name in self.probes}
-        leg = _Leg(number, conn, epoch, names, self._lanes_of(streams), {}, [], LegStats(), set(), waiting, [])
+        leg = _Leg(number, conn, epoch, names, self._lanes_of(streams), {}, [], LegStats(), {}, waiting, [])
         self._legs[conn, epoch] = self._by_number[number] = leg
         return leg.table
 
@@ -128,13 +139,12 @@ class Legs:
         if name not in leg.waiting:
             return
         leg.waiting.discard(name)
+        leg.tallies[name] = _Tally()
         intake = self.intakes.get(name)
-        if intake is None:
-            leg.table[self.probes[name].frame_key] = self.probes[name].take
-            return
-        intake.connected(leg.number, now)
-        self._set_takes(intake)
-        leg.fresh.append(intake)
+        if intake is not None:
+            intake.connected(leg.number, now)
+            leg.fresh.append(intake)
+        self._set_takes(name)
 
     def _first_take(self, leg: _Leg, name: str) -> Take:
         """Takes a stream's first frame on a leg where nothing had proven that it comes: the frame does."""
@@ -144,7 +154,6 @@ class Legs:
             if split(data) is None:
                 return False
             self._become_live(leg, name, now)
-            leg.seen.add(name)
             return leg.table[key](now, data)
 
         return take
@@ -171,10 +180,13 @@ class Legs:
         for members in leg.lanes.values():
             for intake in members:
                 if leg.opened_ns:
-                    intake.disconnected(leg.number, alive_ns=end.alive_ns, reason=end.reason, conn=conn)
-                    self._set_takes(intake)
+                    others = (each.tallies.get(intake.stream.name) for each in self._legs.values())
+                    heard_ns = max((tally.newest_ns for tally in others if tally is not None), default=0)
+                    intake.disconnected(leg.number, alive_ns=end.alive_ns, reason=end.reason, conn=conn, heard_ns=heard_ns)
                 elif epoch == 1 and end.reason is Reason.DISCONNECT and intake.began_ns is not None:
                     intake.waits(end.at_ns, f"not connected yet: {end.why}")
+        for name in leg.tallies:
+            self._set_takes(name)
 
     def received(self, name: str) -> tuple[int, int]:
         """(frames received in all, receipt of the newest) of a stream, by wire name."""
@@ -182,6 +194,17 @@ class Legs:
             return self.probes[name].n, self.probes[name].newest_frame[0]
         intake = self.intakes[name]
         return intake.n, max(intake.last_recv_ns, intake.seen_ns)
+
+    def brought(self, conn: str, epoch: int, name: str) -> tuple[int, int]:
+        """The same of one leg alone; nothing of a leg that is over."""
+        leg = self._legs.get((conn, epoch))
+        tally = leg.tallies.get(name) if leg is not None else None
+        if tally is None:
+            return 0, 0
+        n, newest_ns = self.received(name)
+        if 0 <= tally.alone_from < n:
+            return tally.n + n - tally.alone_from, newest_ns
+        return tally.n, tally.newest_ns
 
     def silent(self, name: str, since_ns: int) -> None:
         """The stream is judged silent, though its connection lives."""
@@ -204,11 +227,11 @@ class Legs:
         return leg.names if leg is not None else frozenset()
 
     def behind(self, conn: str, epoch: int, since_ns: int) -> list[str]:
-        """Streams that have brought frames since `since_ns`, but none on this leg while there were two."""
+        """Streams that have brought frames since `since_ns`, but none on this leg."""
         leg = self._legs.get((conn, epoch))
         if leg is None:
             return []
-        return [name for name in leg.names - leg.seen if self.received(name)[1] >= since_ns]
+        return [name for name in leg.names if self.received(name)[1] >= since_ns and not self.brought(conn, epoch, name)[0]]
 
     def _end_leg(self, leg: _Leg, now: int, close: str, *, alive_ns: int | None = None) -> None:
         """Frames of the leg may still be in the batch: they go first, while a journal that begins now would name it."""
@@ -231,13 +254,21 @@ class Legs:
                 lanes.setdefault(self._lane_of[stream.name], []).append(self.intakes[stream.name])
         return lanes
 
-    def _set_takes(self, intake: Intake) -> None:
+    def _set_takes(self, name: str) -> None:
         """One leg: the intake itself takes the frames. More: each leg says first whose frame it is."""
-        alone = intake.legs <= 1
-        for leg in self._legs.values():
-            if not leg.opened_ns or intake.stream.name not in leg.names or intake.stream.name in leg.waiting:
-                continue
-            leg.table[intake.frame_key] = intake.take if alone else _leg_take(intake, leg)
+        bringing = [leg for leg in self._legs.values() if name in leg.tallies]
+        source = self.intakes.get(name) or self.probes[name]
+        n, newest_ns = self.received(name)
+        for leg in bringing:
+            tally = leg.tallies[name]
+            if len(bringing) == 1:
+                tally.alone_from = n if tally.alone_from < 0 else tally.alone_from
+                leg.table[source.frame_key] = source.take
+                return
+            if 0 <= tally.alone_from < n:
+                tally.n, tally.newest_ns = tally.n + n - tally.alone_from, newest_ns
+            tally.alone_from = -1
+            leg.table[source.frame_key] = _leg_take(source, leg, tally) if isinstance(source, Intake) else _probe_take(source, tally)
 
     def odd(self, conn: str, epoch: int, now: int, data: bytes) -> None:
         """A frame that nobody takes as it stands: unusual spelling, unknown stream, broken, or no market data at all."""
@@ -262,20 +293,30 @@ class Legs:
         self.lanes[0].odd(now, leg.number, why, data)
 
 
-def _leg_take(intake: Intake, leg: _Leg) -> Take:
+def _leg_take(intake: Intake, leg: _Leg, tally: _Tally) -> Take:
     tag = intake.index | leg.number << 16
-    stats, seen, name = leg.stats, leg.seen, intake.stream.name
+    stats = leg.stats
 
     def take(now: int, data: bytes) -> bool:
         intake.tag = tag
         passed = intake.duplicates + intake.unrecorded
         if not intake.take(now, data):
             return False
-        seen.add(name)
+        tally.n += 1
+        tally.newest_ns = now
         if intake.duplicates + intake.unrecorded == passed:
             stats.won += 1
         else:
             stats.late += 1
         return True
+
+    return take
+
+
+def _probe_take(probe: Probe, tally: _Tally) -> Take:
+    def take(now: int, data: bytes) -> bool:
+        tally.n += 1
+        tally.newest_ns = now
+        return probe.take(now, data)
 
     return take
