@@ -16,6 +16,7 @@ from hoga.app.hub import wires_of
 from hoga.book.sync import BookEvent, BookState
 from hoga.core.errors import ProtocolMisuse
 from hoga.core.market import DataType
+from hoga.hub.errors import ArgumentError
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.routing import Delivery
 from hoga.hub.subscriptions import SubscriptionSpec
@@ -113,3 +114,26 @@ def test_a_venue_without_deltas_is_told_what_to_do_instead() -> None:
 
     with pytest.raises(ProtocolMisuse, match="whole books"):
         asyncio.run(make())
+
+
+async def test_a_callback_that_raises_keeps_no_book_from_being_asked_for(stage: Stage) -> None:
+    def raises(event: BookEvent) -> None:
+        stage.events.append(event)
+        raise LookupError("a user's mistake")
+
+    keeper = stage.keeper
+    keeper._on_event = raises
+    await stage.in_step()
+    before = keeper.snapshots
+    stage.simulator.inject(Fault(fault=FaultKind.CLOSE, code=1006))
+    await stage.until(lambda: keeper.snapshots >= before + len(SYMBOLS))
+    await stage.in_step()
+    assert 0 < keeper.faults <= len(stage.events)
+    assert not stage.wrong
+
+
+def test_what_a_keeper_is_given_is_looked_at() -> None:
+    with pytest.raises(ArgumentError, match=r"BookKeeper.*venue"):
+        BookKeeper(["binance"], SYMBOLS)  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match=r"BookKeeper.*manager"):
+        BookKeeper("binance", SYMBOLS, manager="x")  # type: ignore[arg-type]

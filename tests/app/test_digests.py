@@ -22,7 +22,7 @@ async def test_every_digest_of_a_kept_book_is_proven_by_the_archive(tmp_path: Pa
     async with Simulator(SimulatorConfig(venues=(venue,), symbols=("BTCUSDT", "ETHUSDT"), seed=21)) as exchange:
         path = tmp_path / "hoga.conf"
         path.write_text(
-            f"[{venue}]\nSYMBOLS = BTCUSDT,ETHUSDT\nSTREAMS = depth20@100ms,depth@100ms\nBOOK_DIGESTS = 1\nBASE_BACKOFF = 0.1\n"
+            f"[{venue}]\nSYMBOLS = BTCUSDT,ETHUSDT\nSTREAMS = depth20@100ms,depth@100ms\nBOOK_DIGESTS = 1\nBASE_BACKOFF = 1\n"
             f"DISK_RESERVE_MB = 1\nWS_URL = {exchange.ws_url}\nREST_URL = {exchange.rest_url}\n"
         )
         config = load_config(path, overrides=[], environ={}, data_dir=tmp_path / "data")

@@ -384,7 +384,7 @@ async def push_orders(server: PrivateServer, numbers: range, every_s: float) -> 
 async def both(server: PrivateServer, build: Build) -> AsyncIterator[tuple[Rig, UpbitServer, Desk]]:
     """A private and a public connection of one venue in one manager, both live."""
     async with UpbitServer(["KRW-BTC"]) as market:
-        settings = at_upbit(market, BASE_BACKOFF="0.5")
+        settings = at_upbit(market, BASE_BACKOFF="1")
         public = [wire for wire in wires_of(settings) if wire.kind is WebSocketType.PUBLIC]
         rig, chart = build("upbit", public=public), Desk()
         wish = [SubscriptionSpec(DataType.TRADE, ["KRW-BTC"])]

@@ -25,7 +25,7 @@ from tests.recorder.test_sealing import InlinePool
 from tests.recorder.workbench import SPOT, Archive, Bench, delta, stream
 from tests.waiting import LONG_S, eventually
 
-SETTINGS = ("SYMBOLS=BTCUSDT,ETHUSDT", "STREAMS=depth20@100ms,depth@100ms", "DISK_RESERVE_MB=1", "BASE_BACKOFF=0.1")
+SETTINGS = ("SYMBOLS=BTCUSDT,ETHUSDT", "STREAMS=depth20@100ms,depth@100ms", "DISK_RESERVE_MB=1", "BASE_BACKOFF=1")
 
 
 def snapshots_in(root: Path, symbol: str) -> list[dict[str, Any]]:

@@ -82,6 +82,10 @@ def test_no_command_prints_the_help(capsys: pytest.CaptureFixture[str]) -> None:
         (["config", "shw"], "Did you mean 'show'?"),
         (["config", "show", "stray"], "unexpected extra argument"),
         (["config", "show", "--set"], "requires an argument"),
+        (["config", "check", "--set", "LOB_DIR=~nobodyhasthisname/x"], "LOB_DIR: found '~nobodyhasthisname/x', expected a folder"),
+        (["config", "check", "--set", "S3_ENDPOINT=http://AKIA:s3cr3t@minio:9000"], "S3_ENDPOINT: found an address with credentials in it"),
+        (["config", "check", "--set", "WS_URL=wss://me:hunter2@there"], "WS_URL: found an address with credentials in it"),
+        (["retain", "d", "--root", "o", "--days", "4000000"], "--days"),
     ],
 )
 def test_a_usage_mistake_is_one_line_with_the_nearest_name(capsys: pytest.CaptureFixture[str], arguments: list[str], said: str) -> None:
@@ -90,6 +94,8 @@ def test_a_usage_mistake_is_one_line_with_the_nearest_name(capsys: pytest.Captur
     assert err.count("\n") == 1
     assert err.startswith("hoga: ")
     assert said in err
+    assert "s3cr3t" not in err
+    assert "hunter2" not in err
 
 
 def outcome(monkeypatch: pytest.MonkeyPatch, act: object) -> int:

@@ -261,3 +261,70 @@ async def test_an_inline_handler_that_publishes_waits_for_its_turn() -> None:
         bus.subscribe("*", first, inline=True)
         bus.publish("tick")
     assert seen == ["tick", "order", "later"]
+
+
+async def test_what_a_handler_waited_for_is_cancelled_and_the_handler_goes_on() -> None:
+    seen: list[int] = []
+
+    async def handler(event: int) -> None:
+        seen.append(event)
+        if event == 1:
+            gone = asyncio.get_running_loop().create_future()
+            gone.cancel()
+            await gone
+
+    async with EventBus() as bus:
+        bus.subscribe("*", handler)
+        for number in range(1, 6):
+            bus.publish(number, queue="order")
+        await eventually(lambda: seen == [1, 2, 3, 4, 5])
+        assert await bus.shutdown(5.0)
+        (stats,) = bus.stats().handlers
+        assert (stats.handled, stats.faults, stats.waiting) == (5, 1, 0)
+
+
+async def test_whoever_is_told_of_faults_makes_none() -> None:
+    def told(*args: object) -> None:
+        raise LookupError("its own")
+
+    def raises(event: int) -> None:
+        seen.append(event)
+        raise ValueError
+
+    seen: list[int] = []
+    beside: list[int] = []
+    async with EventBus(on_fault=told) as bus:
+        bus.subscribe("*", raises, inline=True)
+        bus.subscribe("*", raises)
+        bus.subscribe("*", beside.append, inline=True)
+        assert bus.publish(1)
+        assert bus.publish(2)
+        assert beside == [1, 2]
+        await eventually(lambda: sorted(seen) == [1, 1, 2, 2])
+        assert await bus.shutdown(5.0)
+    with pytest.raises(TypeError, match="cannot be called"):
+        EventBus(on_fault=5)  # type: ignore[arg-type]
+
+
+async def test_a_flood_from_another_thread_waits_in_bounds_and_is_taken_by_one_call() -> None:
+    got: list[int] = []
+    calls: list[object] = []
+    async with EventBus() as bus:
+        bus.subscribe("*", got.append, inline=True)
+        loop = asyncio.get_running_loop()
+        told, loop.call_soon_threadsafe = loop.call_soon_threadsafe, calls.append  # type: ignore[assignment,method-assign]
+
+        def flood() -> None:
+            for number in range(20_000):
+                bus.publish(number)
+            bus.publish(-1, queue="order")
+
+        thread = threading.Thread(target=flood)
+        thread.start()
+        thread.join()
+        loop.call_soon_threadsafe = told  # type: ignore[method-assign]
+        stats = bus.stats()
+        assert (len(calls), stats.data.size, stats.data.dropped, stats.order.size) == (1, 1_000, 19_000, 1)
+        calls[0]()  # type: ignore[operator]
+        await eventually(lambda: len(got) == 1_001)
+        assert set(got) == {-1, *range(19_000, 20_000)}

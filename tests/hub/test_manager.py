@@ -441,3 +441,25 @@ async def test_a_stopped_manager_leaves_nothing_running_on_its_loop(make: Make) 
     asked = pace.asked
     await asyncio.sleep(0.05)
     assert pace.asked == asked
+
+
+async def test_one_who_gives_up_waiting_for_the_manager_takes_it_from_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    async def opener(config: object) -> GlobalWebSocketManager:
+        asked.append(config)
+        await asyncio.sleep(0 if len(asked) > 1 else 3600)
+        return GlobalWebSocketManager([], {}, config=config)
+
+    monkeypatch.setattr(GlobalWebSocketManager, "opener", staticmethod(opener))
+    monkeypatch.setattr(GlobalWebSocketManager, "_instance", None)
+    first = asyncio.create_task(GlobalWebSocketManager.get_instance())
+    await asyncio.sleep(0)
+    others = [asyncio.create_task(GlobalWebSocketManager.get_instance()) for _ in range(3)]
+    await asyncio.sleep(0)
+    first.cancel()
+    found = await asyncio.gather(*others)
+    assert first.cancelled()
+    assert len(asked) == 2
+    assert found == [GlobalWebSocketManager.running()] * 3
+    await found[0].stop()

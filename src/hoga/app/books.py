@@ -28,7 +28,7 @@ from hoga.hub.resolve import spelt
 from hoga.hub.routing import Delivery
 from hoga.hub.subscriptions import ComponentSubscription, SubscriptionSpec, unknown_venue
 from hoga.runtime.logs import get_log
-from hoga.runtime.tasks import every
+from hoga.runtime.tasks import every, supervise
 from hoga.venues.registry import VENUES
 
 __all__ = ["BookKeeper", "running"]
@@ -60,8 +60,10 @@ class BookKeeper:
         config: object = None,
         on_event: Callable[[BookEvent], object] = lambda event: None,
     ) -> None:
-        if venue not in VENUES:
-            raise unknown_venue("BookKeeper", checks.identity(venue, "BookKeeper", "venue"), VENUES)
+        if checks.identity(venue, "BookKeeper", "venue") not in VENUES:
+            raise unknown_venue("BookKeeper", venue, VENUES)
+        if manager is not None and not isinstance(manager, GlobalWebSocketManager):
+            raise ArgumentError("BookKeeper", "manager", checks.shown(manager), "a GlobalWebSocketManager, or None")
         checks.callback_of(on_event, "BookKeeper", "on_event")
         self.spec = VENUES[venue]
         if self.spec.book_rules is None or self.spec.rest.book is None:
@@ -69,7 +71,7 @@ class BookKeeper:
         self.symbols = tuple(dict.fromkeys(spelt(self.spec, each) for each in checks.texts(symbols, "BookKeeper", "symbols")))
         if not self.symbols:
             raise ArgumentError("BookKeeper", "symbols", checks.shown(symbols), "one symbol at least")
-        self.snapshots = self.refused = 0
+        self.snapshots = self.refused = self.faults = 0
         self.alerts = True
         self._syncs = {symbol: BookSync(symbol, self.spec.book_rules, most=self.spec.rest.book_levels) for symbol in self.symbols}
         self._lives: dict[str, tuple[str, int]] = {}
@@ -92,7 +94,9 @@ class BookKeeper:
         )
         loop = asyncio.get_running_loop()
         self._tasks = [
-            loop.create_task(self._fetch(), name="book snapshots"),
+            loop.create_task(
+                supervise(self._fetch, log=_log, what="cannot ask for snapshots", venue=self.spec.name), name="book snapshots"
+            ),
             loop.create_task(every(_TICK_S, self._tick, log=_log), name="book timers"),
         ]
         return subscription
@@ -166,7 +170,7 @@ class BookKeeper:
 
     def _after(self, sync: BookSync) -> None:
         for event in sync.events():
-            self._on_event(event)
+            self._hand_on(event)
             if self.alerts and event.state in (BookState.GAP, BookState.SYNCED) and self._manager is not None:
                 subject = f"{self.spec.name}:{event.symbol} book"
                 self._manager.observe(AlertKind.GAP, subject, bad=event.state is BookState.GAP, text=event.why)
@@ -174,6 +178,21 @@ class BookKeeper:
             if action.symbol not in self._waiting:
                 self._waiting.add(action.symbol)
                 self._wanted.put_nowait(action.symbol)
+
+    def _hand_on(self, event: BookEvent) -> None:
+        """A callback that raises is told, at its 1st, 2nd, 4th, 8th … fault, and keeps nobody's book from going on."""
+        try:
+            self._on_event(event)
+        except Exception as fault:  # noqa: BLE001  # the supervised place: a user's fault is the user's own
+            self.faults += 1
+            if not self.faults & (self.faults - 1):
+                _log.error(
+                    "on_event raised",
+                    venue=self.spec.name,
+                    symbol=event.symbol,
+                    fault=f"{type(fault).__name__}: {fault}",
+                    count=self.faults,
+                )
 
     def _tick(self) -> None:
         now = time_ns()

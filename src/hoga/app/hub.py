@@ -113,6 +113,8 @@ def config_of(config: object, data: str | Path | None = None) -> Config:
         config = load_config(find_config(None, os.environ), overrides=[], environ=os.environ, data_dir=root)
     elif isinstance(config, str | Path):
         config = load_config(Path(config), overrides=[], environ=os.environ, data_dir=root)
+    elif root is not None and isinstance(config, Config) and config.program.data_dir != root:
+        raise ArgumentError("hoga", "data", checks.shown(data), f"nothing beside a Config, which says {config.program.data_dir}")
     if not isinstance(config, Config):
         raise ArgumentError("hoga", "config", checks.shown(config), "a Config, the path of a hoga.conf, or nothing")
     return config

@@ -41,6 +41,7 @@ from hoga.venues.spec import VenueSpec
 __all__ = ["Since", "subscribe"]
 
 _BATCH = 2_000
+_LATEST_NS = (1 << 63) - 1
 _LOOK_S = 0.25
 _SOON_S = 0.005
 """A frame that the hub has shown is in the journal some milliseconds later."""
@@ -275,7 +276,7 @@ def _ns_of(since: object) -> int:
     expected = "nanoseconds, a UTC time like 2026-11-20T03:00:00Z, a date, a datetime, or nothing"
     if since is None:
         return time_ns()
-    if isinstance(since, int) and not isinstance(since, bool) and since >= 0:
+    if isinstance(since, int) and not isinstance(since, bool) and 0 <= since <= _LATEST_NS:
         return since
     if isinstance(since, datetime):
         return parse_time_ns(since.isoformat())

@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 def retain(
     path: Annotated[Path, typer.Argument(metavar="[PATH]", help="A data folder.")] = Path("data"),
     root: Annotated[Path | None, typer.Option("--root", metavar="DIR", help="The second root: a copy of PATH, laid out alike.")] = None,
-    days: Annotated[int, typer.Option("--days", metavar="N", min=1, help="Whole days that stay, before today.")] = 30,
+    days: Annotated[int, typer.Option("--days", metavar="N", min=1, max=36_500, help="Whole days that stay, before today.")] = 30,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Prove, and remove nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")] = False,
 ) -> int:

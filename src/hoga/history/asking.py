@@ -66,7 +66,7 @@ def ask_all(what: What, kind: str | None, day: str | date | None, start: Moment 
         Misasked: an argument that makes no sense. ArchiveError: no such file, folder, venue, symbol or kind, or it cannot be read.
     """
     start_ns, end_ns = _span(day, start, end)
-    words = [what] if isinstance(what, str | os.PathLike) else list(what)
+    words = _words_of(what)
     if not words:
         raise Misasked("load: nothing is named; expected venue:SYMBOL, a path, or a list of these")
     found: dict[tuple[object, ...], AskedSeries] = {}
@@ -82,9 +82,15 @@ def ask(what: What, kind: str | None, day: str | date | None, start: Moment | No
     asked = ask_all(what, kind, day, start, end, root)
     kinds = sorted({series.kind for series in asked.series})
     if len(kinds) > 1:
-        words = [what] if isinstance(what, str | os.PathLike) else list(what)
-        raise Misasked(f"load: {_shown(words)} holds several kinds; name one: {', '.join(kinds)}")
+        raise Misasked(f"load: {_shown(_words_of(what))} holds several kinds; name one: {', '.join(kinds)}")
     return asked
+
+
+def _words_of(what: What) -> list[str | os.PathLike[str]]:
+    words = [what] if isinstance(what, str | os.PathLike) else list(what) if isinstance(what, Iterable) else None
+    if words is None or not all(isinstance(word, str | os.PathLike) for word in words):
+        raise Misasked(f"load: found {what!r:.60}, expected venue:SYMBOL, a path, or a list of these")
+    return words
 
 
 def kinds_of(word: str | os.PathLike[str], root: str | Path) -> list[str]:

@@ -30,6 +30,7 @@ import msgspec
 from hoga.core.times import MS_NS, SECOND_NS
 from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.logs import get_log
+from hoga.runtime.patience import end_if_cancelled
 from hoga.trading.bus import FAULT_AT, MARKS, EventClass
 from hoga.trading.bus import EventBus as Lanes
 
@@ -314,6 +315,9 @@ class _InTask(_Ringed):
                     found = self.handler(event)
                     if inspect.isawaitable(found):
                         await found
+                except asyncio.CancelledError as fault:
+                    end_if_cancelled()
+                    self.fell(event, fault)  # what it waited for was cancelled, not the handler
                 except (Exception, SystemExit) as fault:  # noqa: BLE001  # as for plain functions
                     self.fell(event, fault)
                 self.handled += 1
@@ -332,6 +336,8 @@ class EventBus:
     """
 
     def __init__(self, *, on_fault: Callable[[Subscription, Any, BaseException], object] | None = None, clock: Clock = SYSTEM) -> None:
+        if on_fault is not None and not callable(on_fault):
+            raise TypeError(f"{on_fault!r} cannot be called")
         self._on_fault = on_fault
         self._clock = clock
         self._lanes = Lanes(on_drop=lambda event: None)
@@ -350,7 +356,8 @@ class EventBus:
         self._high = dict.fromkeys(EventClass, 0)
         self._gone = dict.fromkeys(EventClass, 0)
         self._told: dict[Subscription, int] = {}
-        self._early: deque[tuple[EventClass, Any]] = deque()
+        self._early: dict[EventClass, deque[Any]] = {queue: deque() for queue in EventClass}
+        self._is_early_due = False
         self._lock = threading.Lock()
 
     # -- its life -------------------------------------------------------------------------------------------------------
@@ -366,9 +373,7 @@ class EventBus:
             each.begin(loop)
         with self._lock:
             self._loop, self._loop_thread = loop, threading.get_ident()
-            early, self._early = self._early, deque()
-        for queue, event in early:
-            self._put(queue, event)
+        self._take_early()
 
     async def stop(self) -> None:
         """End at once: what waits is not handed out, and counts as dropped. A handler that is at work is not waited for."""
@@ -381,9 +386,7 @@ class EventBus:
         dropped, and a thread that hangs is left behind."""
         self._close()
         if self._loop is None:
-            return not self._early
-        await asyncio.sleep(0)  # what other threads have published is on its way
-        self._lanes.drain()
+            return not any(self._early.values())
         for each in self._subscriptions:
             each.end()
         try:
@@ -398,6 +401,7 @@ class EventBus:
     def _close(self) -> None:
         self._closed = True
         if self._loop is not None:
+            self._take_early()
             self._lanes.drain()
 
     async def __aenter__(self) -> Self:
@@ -458,27 +462,42 @@ class EventBus:
         if self._closed:
             self._refused[which] += 1
             return False
-        with self._lock:
-            loop = self._loop
-            if loop is None:
-                self._keep_early(which, event)
-                return True
         if threading.get_ident() == self._loop_thread:
             self._put(which, event)
-        else:
-            try:
-                loop.call_soon_threadsafe(self._put, which, event)
-            except RuntimeError:  # the loop is closed
-                self._refused[which] += 1
-                return False
+            return True
+        with self._lock:
+            self._keep_early(which, event)
+            loop = self._loop
+            if loop is None or self._is_early_due:
+                return True
+            self._is_early_due = True
+        try:
+            loop.call_soon_threadsafe(self._take_early)
+        except RuntimeError:  # the loop is closed
+            with self._lock:
+                for each, waiting in self._early.items():
+                    self._refused[each] += len(waiting)
+                    waiting.clear()
+            return False
         return True
 
     def _keep_early(self, queue: EventClass, event: Any) -> None:
-        waiting = sum(each[0] is queue for each in self._early) if len(self._early) >= MARKS[queue] else 0
-        if queue is EventClass.DATA and waiting >= MARKS[queue]:
-            self._early.remove(next(each for each in self._early if each[0] is queue))
+        """What comes before the start, or from another thread, waits for the loop; of data, the newest."""
+        waiting = self._early[queue]
+        if queue is EventClass.DATA and len(waiting) >= MARKS[queue]:
+            waiting.popleft()
             self._refused[queue] += 1
-        self._early.append((queue, event))
+        waiting.append(event)
+
+    def _take_early(self) -> None:
+        with self._lock:
+            self._is_early_due = False
+            early = [(queue, event) for queue, waiting in self._early.items() for event in waiting]
+            for waiting in self._early.values():
+                waiting.clear()
+        for queue, event in early:
+            self._lanes.publish(queue, (queue, event))
+        self._drain()
 
     def _put(self, queue: EventClass, event: Any) -> None:
         self._lanes.publish(queue, (queue, event))
@@ -519,8 +538,11 @@ class EventBus:
     def handler_fell(self, subscription: Subscription, event: Any, fault: BaseException) -> None:
         """A handler raised: it is counted and told, in its own thread, and goes on with the next event."""
         if self._on_fault is not None:
-            self._on_fault(subscription, event, fault)
-            return
+            try:
+                self._on_fault(subscription, event, fault)
+                return
+            except Exception as other:  # noqa: BLE001  # whoever is told of faults makes none for others
+                fault = other
         now = self._clock.monotonic_ns()
         if now - self._told.get(subscription, -_TELL_AGAIN_NS) >= _TELL_AGAIN_NS:
             self._told[subscription] = now
@@ -532,7 +554,7 @@ class EventBus:
         queues = {}
         for queue in EventClass:
             name, dropped = queue.value, self._refused[queue] + self._gone[queue] + (lanes.dropped if queue is EventClass.DATA else 0)
-            early = sum(each[0] is queue for each in self._early)
+            early = len(self._early[queue])
             queues[name] = QueueStats(
                 published=lanes.published[name],
                 size=lanes.waiting[name] + early + max((each.waiting(queue) for each in self._subscriptions), default=0),

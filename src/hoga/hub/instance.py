@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 from hoga.core.errors import ProtocolMisuse
 from hoga.hub.states import GlobalManagerState
+from hoga.runtime.patience import end_if_cancelled
 
 __all__ = ["OVER", "OnePerProcess"]
 
@@ -43,10 +44,13 @@ class OnePerProcess(ABC):
 
         Raises ProtocolMisuse: it is configured otherwise, or belongs to another event loop that still is.
         """
-        waiting = cls._instance
         loop = asyncio.get_running_loop()
-        if waiting is not None and waiting.get_loop() is loop and not _is_over(waiting):
-            manager: Self = await asyncio.shield(waiting)
+        while (waiting := cls._instance) is not None and waiting.get_loop() is loop and not _is_over(waiting):
+            try:
+                manager: Self = await asyncio.shield(waiting)
+            except asyncio.CancelledError:
+                end_if_cancelled()
+                continue  # whoever was making it was cancelled: somebody else makes it
             if config is not None and not cls._means(config, manager):
                 raise ProtocolMisuse("the manager of this process is configured already, and otherwise", hint="stop it first")
             return manager
@@ -62,8 +66,11 @@ class OnePerProcess(ABC):
             manager.start()
         except BaseException as fault:
             cls._instance = None
-            made.set_exception(fault if isinstance(fault, Exception) else asyncio.CancelledError())
-            made.exception()
+            if isinstance(fault, Exception):
+                made.set_exception(fault)
+                made.exception()
+            else:
+                made.cancel()
             raise
         made.set_result(manager)
         return manager

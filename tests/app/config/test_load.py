@@ -368,3 +368,22 @@ def test_a_folder_that_cannot_be_told_to_anybody_is_a_mistake(tmp_path: Path) ->
     (mistake,) = told.value.mistakes
     assert str(mistake).isascii()
     assert "is not spelt in UTF-8" in str(mistake)
+
+
+def test_of_a_line_that_is_no_assignment_only_the_first_word_is_shown(load: Load) -> None:
+    for line in ("API_SECRET: hunter2hunter2hunter2", "DASHBOARD_TOKEN hunter2hunter2"):
+        with pytest.raises(ConfigError) as told:
+            load(f"[binance]\n{line}\n")
+        assert line.split()[0] in str(told.value)
+        assert "hunter2" not in str(told.value)
+
+
+def test_rest_takes_the_first_of_the_ports(load: Load) -> None:
+    config = load("", "PORTS=444,443", "REST_URL=http://there:{port}", "HISTORY_URL=http://past:{port}").venue("binance")
+    assert (config.rest_url, config.history_url) == ("http://there:444", "http://past:444")
+
+
+def test_pauses_before_connecting_again_never_shrink(load: Load) -> None:
+    config = load("", "BASE_BACKOFF=0.5")
+    assert config.venue("binance").base_backoff == 1.0
+    assert any("BASE_BACKOFF" in str(note) for note in config.notes)

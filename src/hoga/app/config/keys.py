@@ -221,7 +221,7 @@ def _latency() -> list[Key]:
 
 def _reconnect() -> list[Key]:
     return [
-        _of(Fill(BackoffRules, "base_s"), name="BASE_BACKOFF", kind=Kind.FLOAT, unit="s", low=0.01, high=3600,
+        _of(Fill(BackoffRules, "base_s"), name="BASE_BACKOFF", kind=Kind.FLOAT, unit="s", low=0, least=1, high=3600,
             text="Pause before connecting again: this to the power of the failures so far (after the first, short one)."),
         _of(Fill(BackoffRules, "max_s"), name="MAX_BACKOFF", kind=Kind.FLOAT, unit="s", low=0.01, high=_DAY_S,
             text="Longest pause before connecting again."),

@@ -393,6 +393,9 @@ def _build(
     configs = {}
     for venue, keys in resolved.items():
         fields: dict[str, Any] = {BY_NAME[name].field: value for name, (value, _origin) in keys.items()}
+        for name in ("rest_url", "history_url", "s3_endpoint"):
+            if fields[name]:
+                fields[name] = fields[name].replace("{port}", str(fields["ports"][0]))  # REST goes round no ports
         configs[venue] = VenueConfig(venue=venue, data_dir=root, **fields)
     program = {field: getattr(configs[active[0]], field) for field in ProgramConfig.__struct_fields__}
     settings = [_setting(key, None, resolved[active[0]]) for key in KEYS if key.scope is Scope.PROGRAM]
@@ -438,7 +441,7 @@ def _text(value: Value) -> str:
 def _shown(key: Key, text: str) -> str:
     if key.kind is Kind.SECRET:
         return "(hidden)"
-    if key.kind is Kind.NATS_URL and "@" in text:
+    if key.kind in (Kind.NATS_URL, Kind.WS_URL, Kind.HTTP_URL) and "@" in text:
         return "an address with credentials in it"
     shown = repr(text) if len(text) <= 60 else repr(f"{text[:57]}...")
     path = text.partition("://")[2].partition("/")[2]

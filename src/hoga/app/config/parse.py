@@ -179,9 +179,15 @@ def _assign(line: str, place: _Place, origin: Origin, parsed: Parsed) -> None:
     label, equals, rest = line.partition("=")
     label = label.strip()
     if not equals:
-        parsed.mistakes.append(ConfigMistake(origin.where, origin.line, _shown(line), "no `=`", "KEY = VALUE"))
+        parsed.mistakes.append(ConfigMistake(origin.where, origin.line, _shown(_first_word(line)), "no `=`", "KEY = VALUE"))
     else:
         _known(label, place, _value_of(rest.strip()), origin, label, parsed)
+
+
+def _first_word(line: str) -> str:
+    """Of a line that is no assignment; what follows may be a secret."""
+    words = line.split(maxsplit=1)
+    return f"{words[0]} …" if len(words) > 1 else line
 
 
 def _known(key: str, place: _Place, text: str, origin: Origin, label: str, parsed: Parsed) -> None:

@@ -154,16 +154,23 @@ def _port(text: str) -> int:
     return port
 
 
+def _expanded(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as fault:  # nobody has that name
+        raise ValueError(text) from fault
+
+
 def _folder(text: str) -> Path:
     if not text or "\0" in text:
         raise ValueError(text)
-    return Path(text).expanduser()
+    return _expanded(text)
 
 
 def _file(text: str) -> Path | None:
     if not text:
         return None
-    path = Path(text).expanduser()
+    path = _expanded(text)
     if not path.is_file():
         raise ValueError(text)
     return path
