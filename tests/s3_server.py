@@ -22,7 +22,8 @@ class Bucket:
 
     What is wrong with it: `fail_next` requests are answered with 503; `refused`: this key with 403; `read_only`: whatever writes with 403;
     `keeps`: whatever removes with 403; `answers`: everything with this status and code; `blind`: no condition is minded; `slow_s`: so long
-    takes an answer. `told` hears of every request: its method and key.
+    takes an answer; `bytes_s`: so many bytes a second go over the line; `cut_next`: so many answers end in the middle of an object.
+    `told` hears of every request: its method and key.
     """
 
     def __init__(self) -> None:
@@ -37,6 +38,8 @@ class Bucket:
         self.keeps = self.blind = False
         self.answers: tuple[int, str] | None = None
         self.slow_s = 0.0
+        self.bytes_s = 0
+        self.cut_next = 0
         self.told: Callable[[str, str], None] = lambda method, key: None
         self.ended = threading.Event()
         self.numbers = itertools.count(1)
@@ -46,6 +49,7 @@ class Bucket:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
+    _body = b""
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
@@ -56,7 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
         name, _, key = unquote(url.path).lstrip("/").partition("/")
         query = {word: values[0] for word, values in parse_qs(url.query, keep_blank_values=True).items()}
         length = int(self.headers.get("content-length") or 0)
-        body = self.rfile.read(length)
+        body = b"".join(self.rfile.read(each) for each in self._paced(length))
         if len(body) < length:  # whoever sent it is gone: nothing of it was
             self.close_connection = True
             return
@@ -76,6 +80,26 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(403, b"<Error><Code>AccessDenied</Code></Error>")
             else:
                 getattr(self, f"_{self.command.lower()}")(bucket, key, query, body)
+        body, self._body = self._body, b""
+        if is_cut := self.command == "GET" and "list-type" not in query and bucket.cut_next > 0:
+            bucket.cut_next -= 1
+            body = body[: len(body) // 2]
+            self.close_connection = True
+        for each in self._paced(len(body)):
+            self.wfile.write(body[:each])
+            body = body[each:]
+        if is_cut:
+            self.wfile.flush()
+
+    def _paced(self, length: int) -> Iterator[int]:
+        """How many bytes at a time, and each after its time."""
+        bucket = self.server.bucket
+        while length > 0:
+            each = min(length, bucket.bytes_s // 20) if bucket.bytes_s else length
+            if bucket.bytes_s:
+                bucket.ended.wait(0.05)
+            yield each
+            length -= each
 
     def _is_barred(self, bucket: Bucket) -> bool:
         return (bucket.read_only and self.command in ("PUT", "POST", "DELETE")) or (bucket.keeps and self.command in ("DELETE", "POST"))
@@ -89,8 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
         if "Content_Length" not in headers:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+        self._body = body if self.command != "HEAD" else b""
 
     def _said(self) -> dict[str, str]:
         return {word: value for word, value in self.headers.items() if word.lower().startswith("x-amz-meta-")}
@@ -155,7 +178,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(status, piece, **length, **stamp, **extra, **{word.replace("-", "_"): value for word, value in headers.items()})
 
     def _delete(self, bucket: Bucket, key: str, query: dict[str, str], body: bytes) -> None:
-        bucket.objects.pop(key, None)
+        if "uploadId" in query:
+            bucket.parts.pop(query["uploadId"], None)
+        else:
+            bucket.objects.pop(key, None)
         self._answer(204)
 
 

@@ -4,7 +4,8 @@
     verify   every object read back to the last byte and held against the manifest that names it
     restore  the other way round, the manifest last; what is here already is left as it is
 
-What lies under a name is never replaced: another content there is named and left. Keys are the names below the data folder.
+What lies under a name is never replaced: another content there is named and left. Two mirrors to one place may run at once: objects are
+made where there are none, and before a manifest is, what it names is looked at again. Keys are the names below the data folder.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import msgspec
 
 from hoga.archive.form.discover import discover
 from hoga.archive.form.manifest import Manifest, decode_manifest
-from hoga.archive.form.objects import TRIAL, Bucket
+from hoga.archive.form.objects import SILENT, TRIAL, Bucket
 from hoga.archive.form.packed import pack, packed_name, unpack
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.store import list_names, look, sha256_of
@@ -27,10 +28,6 @@ from hoga.history.retention import place_of
 from hoga.runtime.durable import fsync, install, make_folder, temporary_for, unlink, write_all
 
 __all__ = ["Mirrored", "mirror_archive", "mirroring", "restore_archive", "verify_mirror"]
-
-
-_SILENT = 3
-"""Requests in a row that got no answer, each after half a minute, before nothing more is tried."""
 
 
 class Mirrored(msgspec.Struct, frozen=True):
@@ -68,6 +65,33 @@ def mirroring(data: Path, bucket: Path) -> Iterator[None]:
 def mirror_archive(data: Path, to: Path, bucket: Bucket, *, on_file: Callable[[], None] = lambda: None) -> Iterator[Mirrored]:
     """Send every merged day below `data` that is not under the prefix `to` yet. A day whose file could not be sent keeps its manifest
     here only."""
+    yield from _while_it_answers(_mirrored(data, to, bucket, on_file), to, bucket, "the next run goes on")
+
+
+def _while_it_answers(told: Iterator[Mirrored], at: Path, bucket: Bucket, then: str) -> Iterator[Mirrored]:
+    """What is told, until the store is silent, or proves to be one that takes a second object under a name. A folder that cannot be listed
+    ends it in one line more; raises ArchiveError where it is the first."""
+    is_begun = False
+    while True:
+        try:
+            one = next(told, None)
+        except (HogaError, OSError) as fault:
+            if not is_begun:
+                raise
+            yield Mirrored(_name(at), "failed", why=f"{_why(fault)}: the rest was not tried, {then}")
+            return
+        if one is None:
+            return
+        is_begun = True
+        yield one
+        if bucket.silent >= SILENT:
+            yield Mirrored(_name(at), "failed", why=f"the store does not answer any more: the rest was not tried, {then}")
+            return
+        if bucket.is_blind:
+            return
+
+
+def _mirrored(data: Path, to: Path, bucket: Bucket, on_file: Callable[[], None]) -> Iterator[Mirrored]:
     found = discover([data])
     found.require_whole()
     bucket.entries(to)  # a store that is not there, or not ours, is one line and not one for each file
@@ -79,9 +103,6 @@ def mirror_archive(data: Path, to: Path, bucket: Bucket, *, on_file: Callable[[]
             continue
         yield from _day_sent(day, data, to, bucket)
         on_file()
-        if bucket.silent >= _SILENT:
-            yield Mirrored(_name(to), "failed", why="the store does not answer any more: the rest was not tried, the next run goes on")
-            return
 
 
 def _day_sent(day: SeriesDay, data: Path, to: Path, bucket: Bucket) -> Iterator[Mirrored]:
@@ -92,7 +113,9 @@ def _day_sent(day: SeriesDay, data: Path, to: Path, bucket: Bucket) -> Iterator[
         yield Mirrored(place_of(day.manifest_path, data), "failed", why=f"{day.manifest_path}: {_why(fault)}")
         return
     whole = True
+    names: dict[Path, str] = {}
     for path, sha256 in files:
+        names[to / place_of(path, data)] = sha256
         one = _sent(path, to / place_of(path, data), bucket, sha256)
         whole = whole and one.state != "failed"
         yield one
@@ -102,7 +125,7 @@ def _day_sent(day: SeriesDay, data: Path, to: Path, bucket: Bucket) -> Iterator[
             whole = whole and one.state != "failed"
             yield one
     if whole:
-        yield _committed(told, there, bucket)
+        yield _committed(told, there, names, bucket)
 
 
 def _packed_sent(manifest: bytes, to: Path, bucket: Bucket) -> Iterator[Mirrored]:
@@ -112,6 +135,7 @@ def _packed_sent(manifest: bytes, to: Path, bucket: Bucket) -> Iterator[Mirrored
         return
     packed = pack(manifest)
     try:
+        bucket.require_sight()
         if bucket.create(name, packed, sha256=hashlib.sha256(packed).hexdigest()):
             yield Mirrored(_name(name), "sent", len(packed))
         else:  # another version of the library packs the same in another way
@@ -146,18 +170,29 @@ def _sent(path: Path, to: Path, bucket: Bucket, sha256: str) -> Mirrored:
             return _held(to, path.stat().st_size, found.size, found.sha256, sha256)
         if sha256_of(path) != sha256:
             raise ManifestMismatch(path, "is not the file that its manifest names", hint="hoga verify")
-        bucket.upload(to, path, sha256=sha256)
-        return Mirrored(_name(to), "sent", path.stat().st_size)
+        bucket.require_sight()
+        if bucket.upload(to, path, sha256=sha256):
+            return Mirrored(_name(to), "sent", path.stat().st_size)
+        found = bucket.head(to)
+        if found is None:
+            return Mirrored(_name(to), "failed", why=_GONE)
+        return _held(to, path.stat().st_size, found.size, found.sha256, sha256)
     except (HogaError, OSError) as fault:
         return Mirrored(_name(to), "failed", why=_why(fault))
 
 
-def _committed(data: bytes, to: Path, bucket: Bucket) -> Mirrored:
-    """The manifest that names what was sent, whatever it is here by now: it is made only where there is none."""
+def _committed(data: bytes, to: Path, names: dict[Path, str], bucket: Bucket) -> Mirrored:
+    """The manifest that names what was sent, whatever it is here by now: it is made only where there is none, and while there is what it
+    names."""
     try:
         sha256 = hashlib.sha256(data).hexdigest()
-        if bucket.create(to, data, sha256=sha256):
-            return Mirrored(_name(to), "sent", len(data))
+        if bucket.head(to) is None:
+            bucket.require_sight()
+            for name, wanted in names.items():
+                if (found := bucket.head(name)) is None or found.sha256 != wanted:
+                    return Mirrored(_name(name), "failed", why=_GONE if found is None else _ANOTHER)
+            if bucket.create(to, data, sha256=sha256):
+                return Mirrored(_name(to), "sent", len(data))
         there = bucket.read(to)
         return _held(to, len(data), len(there), hashlib.sha256(there).hexdigest(), sha256)
     except (HogaError, OSError) as fault:
@@ -167,11 +202,19 @@ def _committed(data: bytes, to: Path, bucket: Bucket) -> Mirrored:
 def _held(to: Path, size: int, found_size: int, found_sha256: str | None, sha256: str) -> Mirrored:
     if (found_size, found_sha256) == (size, sha256):
         return Mirrored(_name(to), "there")
-    return Mirrored(_name(to), "failed", why="another content is under this name: it was left as it is")
+    return Mirrored(_name(to), "failed", why=_ANOTHER)
+
+
+_ANOTHER = "another content is under this name: it was left as it is"
+_GONE = "it went away meanwhile"
 
 
 def verify_mirror(at: Path, bucket: Bucket, *, on_file: Callable[[], None] = lambda: None) -> Iterator[Mirrored]:
     """Read back everything below the prefix `at`, to the last byte, and hold it against the manifests there."""
+    yield from _while_it_answers(_verified(at, bucket, on_file), at, bucket, "and is not proven")
+
+
+def _verified(at: Path, bucket: Bucket, on_file: Callable[[], None]) -> Iterator[Mirrored]:
     for folder in _folders(at):
         names = {entry.path.name: entry.path for entry in bucket.entries(folder) if not entry.is_folder}
         told: set[str] = set()
@@ -234,6 +277,10 @@ def _is_of_a_day(path: Path) -> bool:
 def restore_archive(data: Path, at: Path, bucket: Bucket, *, on_file: Callable[[], None] = lambda: None) -> Iterator[Mirrored]:
     """Bring back what is below the prefix `at` and not below `data`; another content here is named and left. What a manifest names is held
     against it; one whose files cannot be had stays there."""
+    yield from _while_it_answers(_brought_back(data, at, bucket, on_file), at, bucket, "the next run goes on")
+
+
+def _brought_back(data: Path, at: Path, bucket: Bucket, on_file: Callable[[], None]) -> Iterator[Mirrored]:
     for folder in _folders(at):
         names = {
             entry.path.name: entry.path for entry in list_names(folder) if not entry.is_folder and not entry.path.name.startswith(TRIAL)
@@ -280,7 +327,7 @@ def _restored(path: Path, here: Path, bucket: Bucket, sha256: str | None = None)
     try:
         head = bucket.head(path)
         if head is None:
-            return Mirrored(_name(path), "failed", why="it is not there, and its manifest is" if sha256 else "it went away meanwhile")
+            return Mirrored(_name(path), "failed", why="it is not there, and its manifest is" if sha256 else _GONE)
         wanted = sha256 or head.sha256
         if here.exists() or here.is_symlink():
             same = here.is_file() and here.stat().st_size == head.size and wanted in (None, sha256_of(here))
@@ -290,7 +337,7 @@ def _restored(path: Path, here: Path, bucket: Bucket, sha256: str | None = None)
         digest, count = hashlib.sha256(), 0
         try:
             with temporary.open("wb", buffering=0) as file:
-                for piece in bucket.download(path):
+                for piece in bucket.download(path, head):
                     digest.update(piece)
                     count += len(piece)
                     write_all(file.fileno(), piece)

@@ -8,11 +8,13 @@ take them (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, or a machine's own role
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -20,20 +22,29 @@ from typing import Any, NamedTuple, Self
 
 from hoga.archive.form.packed import is_packed, packed_name, unpack
 from hoga.archive.form.store import Entry, Source, mount
-from hoga.core.errors import ArchiveError
+from hoga.core.errors import ArchiveError, HogaError
 from hoga.runtime.checkout import install_line
 
-__all__ = ["PLACE", "TRIAL", "Bucket", "Place", "bucket_of", "is_object", "mount_objects", "say_where"]
+__all__ = ["PLACE", "SILENT", "TRIAL", "Bucket", "Place", "bucket_of", "is_object", "mount_objects", "say_where"]
 
 PLACE = "s3:"
 """The first part of the names: `Path` spells `s3://bucket/key` as `s3:/bucket/key`."""
 
 TRIAL = ".hoga-trial-"
-"""How the name of an object begins that `hoga doctor` puts and takes away again."""
+"""How the name of an object begins that is put to try the store, and taken away again."""
+
+SILENT = 3
+"""So many requests in a row that got no answer: the store is given up."""
 
 _ENDPOINT, _REGION = "HOGA_S3_ENDPOINT", "HOGA_S3_REGION"
-_PART_BYTES, _PARTS_AT_ONCE = 8 * 1024 * 1024, 6
+_PART_BYTES, _PARTS_AT_ONCE = 8 * 1024 * 1024, 4
 _WHOLE_BYTES = 32 * 1024 * 1024
+_PIECE_BYTES = 8 * 1024 * 1024
+"""So much of an object is fetched by one request: what was fetched before a line is cut need not be fetched again."""
+_SENDING = 5
+"""So many times as long as for an answer is waited while parts are sent: all of them in 600 s is half a megabit a second."""
+_FETCHING = 30
+"""A request may take so many times as long while bytes come."""
 _STATUS = re.compile(r"\b([45]\d\d) [A-Z][A-Za-z ]+")
 _CODE = re.compile(r"<Code>([A-Za-z]{1,60})</Code>")
 _KEYS = "are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY those of this bucket?"
@@ -56,7 +67,7 @@ _KEPT, _KEPT_BYTES = 64, 512 * 1024
 
 
 class Place(NamedTuple):
-    """Where the store is; None: what the environment says of it, else Amazon's own. `connect_s`, `answer_s`: how long one request may take,
+    """Where the store is; None: what the environment says of it, else Amazon's own. `connect_s`, `answer_s`: how long nothing may come,
     `retries`: how often it is made again, within half a minute, when the store is busy or silent."""
 
     endpoint: str | None = None
@@ -89,15 +100,18 @@ def bucket_of(name: Path, place: Place | None = None) -> Bucket:
 
 
 class Bucket:
-    """One bucket. Every name is whole: `s3:/bucket/key`. What the other side answers is told in one line."""
+    """One bucket, and the prefix in it that it was named with. Every name is whole: `s3:/bucket/key`. What the other side answers
+    is told in one line."""
 
     def __init__(self, name: Path, place: Place) -> None:
         self.place = place
         if len(name.parts) < 2:
             raise ArchiveError(name, "names no bucket", hint="expected s3://bucket/prefix")
-        self.name = name.parts[1]
+        self.name, self._at = name.parts[1], name
         self.silent = 0
         """So many requests, one after the other, got no answer, or one that the store is in trouble."""
+        self.is_blind: bool | None = None
+        """Whether it takes a second object under a name; None before `require_sight`."""
         try:
             import obstore
             from obstore.store import S3Store
@@ -109,13 +123,12 @@ class Bucket:
         config: Any = {"bucket": self.name, "region": region, "checksum_algorithm": "SHA256", "conditional_put": "etag"}
         if endpoint is not None:
             config |= {"endpoint": endpoint, "virtual_hosted_style_request": False}
-        client: Any = {
-            "connect_timeout": f"{place.connect_s}s",
-            "timeout": f"{place.answer_s}s",
-            "allow_http": endpoint is not None,
-        }
+        client: Any = {"connect_timeout": f"{place.connect_s}s", "allow_http": endpoint is not None}
+        asking = client | {"read_timeout": f"{place.answer_s}s", "timeout": f"{_FETCHING * place.answer_s}s"}
+        sending = client | {"timeout": f"{_SENDING * place.answer_s}s"}  # the library counts sending as waiting for the answer
         try:
-            self._store = S3Store(config=config, client_options=client, retry_config=_retries(place.retries))
+            self._store = S3Store(config=config, client_options=asking, retry_config=_retries(place.retries))
+            self._sending = S3Store(config=config, client_options=sending, retry_config=_retries(place.retries))
         except Exception as fault:  # the library's own kinds of refusing a setting have no common base
             raise ArchiveError(name, f"cannot be reached: {_said(fault)}") from fault
 
@@ -171,25 +184,74 @@ class Bucket:
                 return False
         return True
 
-    def upload(self, name: Path, file: Path, *, sha256: str) -> None:
-        """Make an object of a file, in parts where it is large: it is there when all of it is."""
-        large = file.stat().st_size > _WHOLE_BYTES
-        with self._asking(name):
-            self._library.put(
-                self._store,
-                _key(name),
-                file,
-                attributes={"sha256": sha256},
-                use_multipart=large,
-                chunk_size=_PART_BYTES,
-                max_concurrency=_PARTS_AT_ONCE,
-            )
+    def require_sight(self) -> None:
+        """Try, once, whether the store refuses a second object under a name. Raises ArchiveError where it does not, or cannot be asked.
 
-    def download(self, name: Path) -> Iterator[bytes]:
-        """An object's bytes, piece by piece. Raises FileNotFoundError, ArchiveError."""
-        with self._asking(name):
-            for piece in self._library.get(self._store, _key(name)).stream(min_chunk_size=1024 * 1024):
-                yield bytes(piece)
+        Whoever made the object takes it away again. One that stays, where the keys may not remove, is refused the next time: that is all
+        that is to be known.
+        """
+        if self.is_blind is None:
+            name, said = self._at / f"{TRIAL}mirror", b"whether the store knows If-None-Match is tried with this\n"
+            sha256 = hashlib.sha256(said).hexdigest()
+            if self.create(name, said, sha256=sha256):
+                self.is_blind = self.create(name, said, sha256=sha256)
+                with suppress(ArchiveError, FileNotFoundError):
+                    self.remove(name)
+            else:
+                self.is_blind = False
+        if self.is_blind:
+            raise ArchiveError(self._at, "a second object is taken under the same name", hint=_HINTS["NotImplemented"])
+
+    def upload(self, name: Path, file: Path, *, sha256: str) -> bool:
+        """Make an object of a file all or nothing; False where there is one of that name already (which is not touched).
+
+        A large one goes in parts, and S3 knows no condition for those that every store minds: the name is looked at again before the last.
+        """
+        put, attributes = self._library.put, {"sha256": sha256}
+        if file.stat().st_size <= _WHOLE_BYTES:
+            with self._asking(name):
+                try:
+                    put(self._sending, _key(name), file, mode="create", attributes=attributes, use_multipart=False)
+                except self._library.exceptions.AlreadyExistsError:
+                    return False
+            return True
+        with ThreadPoolExecutor(1) as aside, self._asking(name):  # the library asks nothing in the thread in which it takes parts
+            parts = _Parts(file, lambda: aside.submit(self.head, name).result() is not None)
+            try:
+                put(
+                    self._sending,
+                    _key(name),
+                    parts,
+                    attributes=attributes,
+                    use_multipart=True,
+                    chunk_size=_PART_BYTES,
+                    max_concurrency=_PARTS_AT_ONCE,
+                )
+            except Exception as fault:
+                if parts.is_taken:
+                    return False
+                if parts.fault is not None:
+                    raise parts.fault from fault
+                raise
+        return True
+
+    def download(self, name: Path, head: Head | None = None) -> Iterator[bytes]:
+        """An object's bytes, piece by piece, all of one version: that of `head`, else as it is now. A piece that does not come is asked for
+        until the store is given up. Raises FileNotFoundError, ArchiveError."""
+        if head is None and (head := self.head(name)) is None:
+            raise FileNotFoundError(str(name))
+        at = 0
+        while at < head.size:
+            try:
+                piece = self.read(name, at, min(_PIECE_BYTES, head.size - at), version=head.version)
+            except ArchiveError:
+                if not 0 < self.silent < SILENT:
+                    raise
+                continue
+            if not piece:
+                raise ArchiveError(name, f"ends at {at} of {head.size} bytes")
+            yield piece
+            at += len(piece)
 
     def remove(self, name: Path) -> None:
         """Take an object away; none is no fault."""
@@ -213,6 +275,37 @@ class Bucket:
                 self.silent = silent + 1
             why = f"there is no bucket {self.name}" if _code(fault) == "NoSuchBucket" else _said(fault)
             raise ArchiveError(name, why, hint=_hint(fault)) from fault
+
+
+class _Parts:
+    """A file's bytes for an upload in parts. Before the last one `is_late` is asked: where it says so, the upload fails, and `is_taken`.
+    `fault`: what went wrong with the file or the question."""
+
+    def __init__(self, file: Path, is_late: Callable[[], bool]) -> None:
+        self.is_taken = False
+        self.fault: Exception | None = None
+        self._pieces = self._read(file, is_late)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            return next(self._pieces)
+        except (OSError, HogaError) as fault:
+            self.fault = fault
+            raise
+
+    def _read(self, file: Path, is_late: Callable[[], bool]) -> Iterator[bytes]:
+        with file.open("rb", buffering=0) as source:
+            piece = source.read(_PART_BYTES)
+            while piece:
+                ahead = source.read(_PART_BYTES)
+                if not ahead and is_late():
+                    self.is_taken = True
+                    raise ArchiveError(file, "its name is taken")
+                yield piece
+                piece = ahead
 
 
 class Head(NamedTuple):
