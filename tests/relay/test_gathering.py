@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import random
+import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
@@ -350,7 +351,7 @@ async def _ending(
         stop(next(steps))
         await asyncio.sleep(0)
 
-    async def complete(name: str, day: str) -> tuple[str, Settled | None]:
+    async def complete(name: str, day: str, *, prove: bool) -> tuple[str, Settled | None]:
         await step()
         return name, settled or Settled()
 
@@ -441,6 +442,24 @@ async def test_a_disk_that_is_full_is_told_to_whoever_waits_for_all_of_it(
         await _idle(gather, clock, step_s=2.0)
         assert "cannot be written" in (gather.fault or "")
         assert gather.state().trouble == gather.fault
+
+
+async def test_a_collectors_day_that_was_damaged_here_is_fetched_again(tmp_path: Path, nats_server: NatsServer, relays: Relays) -> None:
+    tokyo = _record(tmp_path / "tokyo", "tokyo", {0: list(range(30))})
+    relay = relays("tokyo", tokyo)
+    await relay.start()
+    _merge(tokyo)
+    root = tmp_path / "all"
+    async with _gather(root, nats_server, collectors=("tokyo",)) as gather:
+        assert (await asyncio.wait_for(gather.end(DAY), _PATIENT_S)).settled
+        path = next(gather.shelf.folder("tokyo").rglob("*.zip"))
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 0x10
+        path.write_bytes(data)
+        shutil.rmtree(root / "binance")
+        assert (await asyncio.wait_for(gather.end(DAY), _PATIENT_S)).failed
+        assert (await asyncio.wait_for(gather.end(DAY), _PATIENT_S)).settled
+    assert _united(root).sha256 == _truth(tmp_path, tokyo)
 
 
 async def test_what_may_touch_the_days_beside_has_them_looked_at(

@@ -15,8 +15,8 @@ from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import merge_day
 from hoga.archive.prove.verify import verify
 from hoga.core.errors import DiskFull
-from hoga.relay.settle import settle_day
-from hoga.relay.shelf import FOLDED_DIR, Shelf, State
+from hoga.relay.settle import Settled, settle_day
+from hoga.relay.shelf import ARRIVING_DIR, FOLDED_DIR, Shelf, State
 from hoga.relay.subjects import FileKind, Listed
 from tests.archive.workshop import DAY, Workshop, agg_trade
 from tests.relay.collected import as_parts, ledger_parts, list_day, parts_of, tree
@@ -216,3 +216,65 @@ def test_a_disk_that_is_full_is_no_fault_of_what_lies_there(shelf: Shelf, there:
     monkeypatch.setattr("hoga.relay.settle.merge_day", full)
     with pytest.raises(DiskFull):
         settle_day(str(shelf.folder("tokyo")), DAY, list_day(there, DAY))
+
+
+def _flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0x10
+    path.write_bytes(data)
+
+
+def test_a_settled_day_that_was_damaged_is_brought_again(shelf: Shelf, there: Path) -> None:
+    """Its size does not tell: whoever could not unite it has it proven."""
+    _merge(there)
+    _complete(shelf, there)
+    home = str(shelf.folder("tokyo"))
+    _flip(shelf.folder("tokyo") / "binance" / "execution" / f"{EXECUTION}.zip")
+    assert settle_day(home, DAY, list_day(there, DAY)).need == []
+    need = settle_day(home, DAY, list_day(there, DAY), prove=True).need
+    assert need == [f"binance/execution/{EXECUTION}.zip"]
+    (day_file,) = (as_parts("tokyo", file, (there / file).read_bytes()) for file in need)
+    assert [each.state for each in shelf.take(day_file)] == [State.STORED]
+    assert settle_day(home, DAY, list_day(there, DAY), prove=True) == Settled()
+    assert _settled_tree(shelf.folder("tokyo")) == tree(there)
+    shelf.forget("tokyo")
+    assert [each.state for each in shelf.take(day_file)] == [State.SEEN]
+
+
+def test_a_manifest_that_was_damaged_is_brought_again_and_nothing_else(shelf: Shelf, there: Path) -> None:
+    _merge(there)
+    _complete(shelf, there)
+    _flip(shelf.folder("tokyo") / "binance" / "execution" / f"{EXECUTION}.manifest.json")
+    assert _complete(shelf, there) == [[f"binance/execution/{EXECUTION}.manifest.json"]]
+    assert _settled_tree(shelf.folder("tokyo")) == tree(there)
+
+
+def test_a_minute_of_an_open_day_that_was_damaged_is_brought_again(shelf: Shelf, there: Path) -> None:
+    shelf.take(parts_of("tokyo", there) + ledger_parts("tokyo", there, 2))
+    path = next(shelf.folder("tokyo").rglob("*13-01.zip"))
+    _flip(path)
+    shelf.forget("tokyo")
+    need = settle_day(str(shelf.folder("tokyo")), DAY, list_day(there, DAY), prove=True).need
+    assert need == [path.relative_to(shelf.folder("tokyo")).as_posix()]
+    _ask(shelf, there, need)
+    assert _settled_tree(shelf.folder("tokyo")) == tree(there)
+
+
+def test_a_minute_that_is_here_under_the_next_part_is_not_asked_for(shelf: Shelf, there: Path) -> None:
+    other = _seal(there.with_name("other"), 0).directory.parent.parent
+    shop = Workshop(other / "binance" / "execution", "execution")
+    shop.seal("13-00", [agg_trade(shop.minute_ns("13-00"), 7)], ids=[7])
+    shelf.take(parts_of("tokyo", other))
+    shelf.take(parts_of("tokyo", there) + ledger_parts("tokyo", there, 2))
+    assert settle_day(str(shelf.folder("tokyo")), DAY, list_day(there, DAY)).need == []
+
+
+def test_parts_of_a_day_long_past_stay_while_they_come(shelf: Shelf, there: Path) -> None:
+    kept = {name: shelf.folder("tokyo") / ARRIVING_DIR / name / "0a" for name in ("2026-11-01", "2026-11-02", "2026-11-19")}
+    for folder in kept.values():
+        folder.mkdir(parents=True)
+        (folder / "1-0").write_bytes(b"part")
+    for folder in (kept["2026-11-02"], kept["2026-11-02"].parent):
+        os.utime(folder, (0, 0))
+    settle_day(str(shelf.folder("tokyo")), DAY, list_day(there, DAY))
+    assert [folder.exists() for folder in kept.values()] == [True, False, True]

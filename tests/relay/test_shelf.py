@@ -201,3 +201,44 @@ def test_what_is_sound_of_a_ledger(sent: Path) -> None:
     for cut in range(0, len(data), 37):
         assert sound_bytes(data[:cut]) == max([0, *(end for end in ends if end <= cut)])
     assert sound_bytes(data[: ends[1]] + b"\0" * 40) == ends[1]
+
+
+@pytest.mark.parametrize("size", [1_000_000, 100])
+def test_another_segment_under_a_name_that_is_taken_is_kept_beside_it(tmp_path: Path, size: int) -> None:
+    """Of two collectors of one name, or of one that began anew within the minute."""
+    sent = {}
+    for number in range(3):
+        shop = Workshop(tmp_path / str(number) / "binance" / "execution", "execution")
+        path = shop.seal(
+            "13-00", [agg_trade(shop.minute_ns("13-00"), 7 + at) for at in range(number + 1)], ids=[7 + at for at in range(number + 1)]
+        )
+        file = path.relative_to(tmp_path / str(number)).as_posix()
+        sent[file.replace(".zip", f"_{number + 1}.zip" if number else ".zip")] = path.read_bytes()
+        parts = as_parts("tokyo", file, path.read_bytes(), size=size)
+        shelf = Shelf(tmp_path / "here")
+        (told,) = [each.why for each in shelf.take(parts) if each.state is State.STORED]
+        assert ("two collectors of one name" in told) is bool(number)
+        for again in (shelf, Shelf(tmp_path / "here")):
+            assert {each.state for each in again.take(parts)} == {State.SEEN}
+    assert _here(tmp_path / "here") == sent
+
+
+def test_two_segments_of_one_name_that_come_at_once_are_kept(tmp_path: Path) -> None:
+    parts = []
+    for number in range(2):
+        shop = Workshop(tmp_path / str(number) / "binance" / "execution", "execution")
+        shop.seal("13-00", [agg_trade(shop.minute_ns("13-00"), 7 + number)], ids=[7 + number])
+        parts += parts_of("tokyo", tmp_path / str(number))
+    assert [each.state for each in Shelf(tmp_path / "here").take(parts)] == [State.STORED, State.STORED]
+    assert len(_here(tmp_path / "here")) == 2
+
+
+def test_a_segment_that_is_damaged_here_is_replaced(tmp_path: Path, sent: Path) -> None:
+    Shelf(tmp_path).take(parts_of("tokyo", sent))
+    path = next((tmp_path / COLLECTORS_DIR / "tokyo").rglob("*13-01.zip"))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0x10
+    path.write_bytes(data)
+    taken = Shelf(tmp_path).take(parts_of("tokyo", sent))
+    assert [each.why for each in taken if each.state is State.STORED] == [""]
+    assert _here(tmp_path) == {name: data for name, data in tree(sent).items() if not name.endswith(".ledger.jsonl")}

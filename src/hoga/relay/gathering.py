@@ -20,6 +20,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, TypeVar
@@ -418,7 +419,8 @@ class Gather:
     async def _end(self, day: str) -> DayState:
         began = self._days.setdefault(day, DayState(day=day))
         await self._remember()
-        looks = [self._complete(name, day) for name in await self._expected(day)]
+        prove = bool(began.failed)
+        looks = [self._complete(name, day, prove=prove) for name in await self._expected(day)]
         ended_looks = await asyncio.gather(*looks, return_exceptions=True)  # none of them goes on behind our back
         for fault in ended_looks:
             if isinstance(fault, BaseException):
@@ -465,10 +467,11 @@ class Gather:
         have = {*self._days[day].said_by, *(name for name in of if day in of[name])}
         return expected_collectors(self._settings.collectors, have, (name for name in of if before in of[name]))
 
-    async def _complete(self, name: str, day: str) -> tuple[str, Settled | None]:
-        """Ask a collector for its day, and for what is missing of it. None: it did not answer (what came is settled all the same)."""
+    async def _complete(self, name: str, day: str, *, prove: bool) -> tuple[str, Settled | None]:
+        """Ask a collector for its day, and for what is missing of it (`prove`: or damaged). None: it did not answer (what came is settled
+        all the same)."""
         listed = await self._list(name, day)
-        settled = await self._settle(name, day, listed)
+        settled = await self._settle(name, day, listed, prove=prove)
         in_vain = 0
         for _ in range(_ROUNDS):
             if listed is None or not settled.need:
@@ -477,14 +480,14 @@ class Gather:
             if in_vain == 2:
                 break
             listed = await self._list(name, day) or listed
-            settled = await self._settle(name, day, listed)
+            settled = await self._settle(name, day, listed, prove=prove)
         self._collector(name).answered = listed is not None
         return name, None if listed is None else settled
 
-    async def _settle(self, name: str, day: str, listed: list[Listed] | None) -> Settled:
+    async def _settle(self, name: str, day: str, listed: list[Listed] | None, *, prove: bool) -> Settled:
         self._busy.add((name, day))
         try:
-            return await self._pool.submit(settle_day, str(self.shelf.folder(name)), day, listed)
+            return await self._pool.submit(partial(settle_day, prove=prove), str(self.shelf.folder(name)), day, listed)
         finally:
             self._disk.submit(self.shelf.forget, name)  # before anything that is kept from now on
             self._busy.discard((name, day))

@@ -4,6 +4,8 @@ collector itself wrote; where they are not all of it, what is missing is named, 
     nothing of it is here, or less than listed     → asked for
     the minutes make the text of its manifest      → its manifest becomes ours (its account is the collector's own), the minutes go
     they do not                                    → its day file is asked for, and takes their place
+    a manifest is damaged, or (where the day could
+    not be united: each is proven then) a day file → as if it were not here
 
 Nothing here guesses: a day of which the collector has not written a manifest yet stays as minutes and ledger, and is united as such.
 """
@@ -13,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import re
 from datetime import date
+from glob import escape
 from pathlib import Path
 
 import msgspec
@@ -23,10 +26,12 @@ from hoga.archive.form.manifest import Manifest, decode_manifest, encode_manifes
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.store import sha256_of
 from hoga.archive.keep.merge import merge_day
-from hoga.core.errors import ArchiveError, DiskFull
+from hoga.core.errors import ArchiveError, DiskFull, ManifestMismatch
+from hoga.core.times import DAY_NS
 from hoga.relay.door import MANIFEST_SUFFIX, Place, What, place_of
-from hoga.relay.shelf import ARRIVING_DIR, FOLDED_DIR, remove_tree
+from hoga.relay.shelf import ARRIVING_DIR, FOLDED_DIR, is_sound, remove_tree
 from hoga.relay.subjects import Listed
+from hoga.runtime.clock import SYSTEM
 from hoga.runtime.durable import (
     fsync_folder,
     install,
@@ -56,18 +61,19 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     troubles: list[tuple[str, str]] = []
 
 
-def settle_day(home: str, day: str, listed: list[Listed] | None) -> Settled:
+def settle_day(home: str, day: str, listed: list[Listed] | None, *, prove: bool = False) -> Settled:
     """Bring a collector's `day` below `home` (`.collectors/NAME`) as far as what is here allows. The same again changes nothing.
 
     Args:
         listed: what the collector has of the day; None when it did not answer: then what came must do.
+        prove: hold the bytes of each day file against its manifest, and of each minute against its own word, not only how many they are.
 
     Raises:
         DiskFull: nothing is lost, try again.
     """
     root = Path(home)
     try:
-        work = _Day(root, day, listed)
+        work = _Day(root, day, listed, prove=prove)
         for series in work.series():
             work.settle(series)
         _tidy(root, day)
@@ -83,8 +89,8 @@ class _Series(msgspec.Struct, frozen=True, order=True):
 
 
 class _Day:
-    def __init__(self, root: Path, day: str, listed: list[Listed] | None) -> None:
-        self._root, self._day = root, day
+    def __init__(self, root: Path, day: str, listed: list[Listed] | None, *, prove: bool) -> None:
+        self._root, self._day, self._prove = root, day, prove
         self._answered = listed is not None
         self._listed: dict[_Series, dict[str, tuple[Place, Listed]]] = {}
         self._lists: list[tuple[Place, Listed]] = []
@@ -117,7 +123,7 @@ class _Day:
         name = parse_day(series.stem)
         assert name is not None, "it is looked at where series are found"
         day = SeriesDay(self._root / series.venue / series.folder, name.symbol, name.kind, name.day)
-        one = _One(day, series, self._listed.get(series, {}) if self._answered else None)
+        one = _One(day, series, self._listed.get(series, {}) if self._answered else None, prove=self._prove)
         try:
             one.run()
         except DiskFull:
@@ -133,8 +139,8 @@ class _Day:
 class _One:
     """One series' day of one collector."""
 
-    def __init__(self, day: SeriesDay, series: _Series, listed: dict[str, tuple[Place, Listed]] | None) -> None:
-        self._day, self._series, self._listed = day, series, listed
+    def __init__(self, day: SeriesDay, series: _Series, listed: dict[str, tuple[Place, Listed]] | None, *, prove: bool) -> None:
+        self._day, self._series, self._listed, self._prove = day, series, listed, prove
         self._waiting = day.folder / f"{day.stem}{MANIFEST_SUFFIX}"
         self.need: list[str] = []
         self.troubles: list[tuple[str, str]] = []
@@ -176,7 +182,7 @@ class _One:
 
     def _is_newer(self, data: bytes) -> bool:
         """Whether what waits tells of more than what is settled: nobody is there to ask."""
-        own = read_manifest(self._day.manifest_path)
+        own = _sound_manifest(self._day.manifest_path)
         try:
             return own is None or decode_manifest(data).records > own.records
         except ValueError:
@@ -195,6 +201,8 @@ class _One:
         own = self._own(target)
         if own is not None and (own.sha256, own.records) == (theirs.sha256, theirs.records):
             self._take_account(theirs, data, own)
+        elif target.exists() and own is None and sha256_of(target) == theirs.archive.sha256:  # only its manifest was lost
+            write_file(self._day.manifest_path, [data])
         elif arrived.exists() and sha256_of(arrived) == theirs.archive.sha256:
             make_folder(target.parent)
             rename(arrived, temporary_for(target))
@@ -212,15 +220,16 @@ class _One:
         self._clear(theirs)
 
     def _own(self, target: Path) -> Manifest | None:
-        """The day as it is settled here; one whose commit was cut off is finished."""
-        own = read_manifest(self._day.manifest_path)
+        """The day as it is settled here, None when it is not, or damaged; one whose commit was cut off is finished."""
+        own = _sound_manifest(self._day.manifest_path)
         if own is None:
             return None
         archive = self._day.directory / own.archive.file
         temporary = temporary_for(archive)
         if temporary.exists() and sha256_of(temporary) == own.archive.sha256:
             install(temporary, archive)
-        return own if archive.exists() and archive.stat().st_size == own.archive.bytes else None
+        whole = archive.exists() and archive.stat().st_size == own.archive.bytes
+        return own if whole and (not self._prove or sha256_of(archive) == own.archive.sha256) else None
 
     def _merged(self, theirs: Manifest) -> Manifest | None:
         """The minutes that came, as a day, when their text is that of `theirs`."""
@@ -236,7 +245,7 @@ class _One:
         except ArchiveError as fault:
             self.troubles.append((self._day.stem, str(fault)))
             return None
-        own = read_manifest(self._day.manifest_path)
+        own = _sound_manifest(self._day.manifest_path)
         return own if own is not None and (own.sha256, own.records) == (theirs.sha256, theirs.records) else None
 
     def _take_account(self, theirs: Manifest, data: bytes, own: Manifest) -> None:
@@ -254,7 +263,7 @@ class _One:
         if not folder.is_dir():
             return
         inside = {(row.minute, row.archive_crc32) for row in theirs.segments}
-        own = read_manifest(self._day.manifest_path)
+        own = _sound_manifest(self._day.manifest_path)
         inside |= {(row.minute, row.archive_crc32) for row in own.segments} if own is not None else set()
         for path in sorted(folder.iterdir()):
             segment = parse_segment(path.name)
@@ -303,13 +312,15 @@ class _One:
 
     def _look_for_minutes(self) -> None:
         """Segments and ledgers that the collector has and that are not here, or are not the same."""
-        own = read_manifest(self._day.manifest_path)
+        own = _sound_manifest(self._day.manifest_path)
         known = {(row.minute, row.part) for row in own.segments} if own is not None else set()
         for each in self._of(What.SEGMENT):
             name = parse_segment(each.file.rpartition("/")[2])
             assert name is not None, "places are checked at the door"
             path = self._day.folder / each.file.rpartition("/")[2]
-            if not _is_whole(path, each) and (name.minute, name.part) not in known:
+            beside = self._day.folder.glob(f"{escape(self._day.stem)}_{name.minute}_*{name.suffix}")  # where its name was taken
+            here = any(_is_whole(one, each) and (not self._prove or is_sound(one)) for one in (path, *beside))
+            if not here and (name.minute, name.part) not in known:
                 self.need.append(each.file)
         for each in self._of(What.LEDGER):
             data = _read(self._day.ledger) or b""
@@ -325,7 +336,7 @@ class _One:
                 self.need.append(each.file)
 
     def _look_for_healed(self) -> None:
-        own = read_manifest(self._day.manifest_path)
+        own = _sound_manifest(self._day.manifest_path)
         for each in self._of(What.HEALED):
             if own is not None and own.healed is not None and not (self._day.directory / own.healed.file).exists():
                 self.need.append(each.file)
@@ -336,8 +347,22 @@ def _tidy(root: Path, day: str) -> None:
     for kept in (ARRIVING_DIR, FOLDED_DIR):
         folders = sorted(path for path in (root / kept).glob("????-??-??"))
         for path in folders:
-            if _days_between(path.name, day) > _KEPT_DAYS:
+            if _days_between(path.name, day) > _KEPT_DAYS and not _is_in_use(path):
                 remove_tree(path)
+
+
+def _is_in_use(folder: Path) -> bool:
+    """Whether something of it came lately: of a day long past, too, may be what a collector sends that was away."""
+    changes = [path.stat().st_mtime_ns for path in (folder, *folder.rglob("*")) if path.is_dir()]
+    return SYSTEM.time_ns() - max(changes) < _KEPT_DAYS * DAY_NS
+
+
+def _sound_manifest(path: Path) -> Manifest | None:
+    """None where there is none, or it is damaged: it is asked for as if it were not here."""
+    try:
+        return read_manifest(path)
+    except ManifestMismatch:
+        return None
 
 
 def _days_between(earlier: str, later: str) -> int:

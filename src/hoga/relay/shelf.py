@@ -5,6 +5,9 @@
     .arriving/<day>/<id>/<number>-<at>     parts of a file that is not whole yet; lines of a ledger that has a hole before them
     .folded/<day>/<venue>/<folder>/…       ledgers that are in a collector's own manifest by now: by them lines that come again are known
 
+A segment that comes under a name that another one has (two collectors of one name, or one that began anew with an empty folder) is kept
+beside it under the next free part number; one that is damaged is replaced.
+
 Everything that `take` is given is on the disk when it returns, or was there: only then may it be acknowledged. Parts come in any order,
 many times, over any number of lives of this process; what was there before changes nothing. A ledger only grows where its lines follow
 what is there: what comes behind a hole waits, and is asked for.
@@ -23,11 +26,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from hoga.archive.form.checked import checked_blocks
 from hoga.archive.form.deflate import crc32
-from hoga.archive.form.layout import COLLECTORS_DIR, parse_segment
+from hoga.archive.form.layout import COLLECTORS_DIR, parse_segment, segment_stem
 from hoga.archive.form.ledger import ledger_lines
 from hoga.archive.form.links import open_link
 from hoga.archive.form.manifest import read_manifest
+from hoga.archive.form.store import sha256_of
 from hoga.core.errors import ArchiveError
 from hoga.relay.door import Place, What, place_of
 from hoga.relay.subjects import Part
@@ -44,7 +49,7 @@ from hoga.runtime.durable import (
     write_fault,
 )
 
-__all__ = ["ARRIVING_DIR", "FOLDED_DIR", "Shelf", "State", "Taken", "remove_tree", "sound_bytes"]
+__all__ = ["ARRIVING_DIR", "FOLDED_DIR", "Shelf", "State", "Taken", "is_sound", "remove_tree", "sound_bytes"]
 
 ARRIVING_DIR = ".arriving"
 FOLDED_DIR = ".folded"
@@ -53,6 +58,7 @@ _ONE_BY_ONE = 4
 """More files than this are made durable side by side."""
 _SIDE_BY_SIDE = 16
 _KNOWN = 4096
+_TAKEN = "segments come under names that others have here, which are kept beside them: two collectors of one name, or one that began anew"
 T = TypeVar("T")
 _BODY = re.compile(rb"hoga/1 ([0-9a-f]{8}) [0-9a-f]{8} ")
 
@@ -99,6 +105,7 @@ class Shelf:
     def forget(self, collector: str) -> None:
         """Somebody else has moved files of this collector: what is known of them is read again."""
         home = self.folder(collector)
+        _proves.cache_clear()
         self._whole = {path: value for path, value in self._whole.items() if not path.is_relative_to(home)}
         self._parts = {path: value for path, value in self._parts.items() if not path.is_relative_to(home)}
         self._ledgers = {path: value for path, value in self._ledgers.items() if not path.is_relative_to(home)}
@@ -141,6 +148,9 @@ class Shelf:
         if place.what is What.LEDGER:
             return self._ledger(part, place, batch) if part.of == 1 else self._kept_part(part, place, batch)
         target = self._target(head.collector, place)
+        taken = target
+        if place.what is What.SEGMENT:
+            target = self._free_place(target, part, batch)
         if self._has(target, part, place):
             if part.of > 1 and (left := self._arriving(part, place)).exists():  # a kill came before its parts went
                 remove_tree(left)
@@ -149,7 +159,7 @@ class Shelf:
         if part.of == 1:
             batch.write(target, part.payload)
             self._note_whole(target, head.bytes, head.crc32)
-            return Taken(State.STORED, place)
+            return Taken(State.STORED, place, "" if target == taken else _TAKEN)
         return self._kept_part(part, place, batch)
 
     def _kept_part(self, part: Part, place: Place, batch: _Batch) -> Taken:
@@ -174,14 +184,33 @@ class Shelf:
             return self.folder(collector) / place.venue / place.folder / "temporary" / place.stem / name
         return self.folder(collector) / place.file
 
-    def _has(self, target: Path, part: Part, place: Place) -> bool:
-        """Whether the very file is here: in its place, or in the day already."""
-        head = part.head
+    def _free_place(self, target: Path, part: Part, batch: _Batch | None) -> Path:
+        """Where a segment is, or can be put: no place in which another one lies that is sound."""
+        name, number = parse_segment(target.name), 1
+        assert name is not None, "places are checked at the door"
+        place = target
+        while (known := self._known(place)) is not None and known != (part.head.bytes, part.head.crc32):
+            if not (batch is not None and place in batch.files) and not is_sound(place):
+                break
+            number += 1
+            if number != name.part:
+                stem = segment_stem(name.symbol, name.kind, name.day, name.minute, part=number)
+                place = target.with_name(stem + name.suffix)
+        return place
+
+    def _known(self, target: Path) -> tuple[int, int] | None:
+        """(size, CRC-32) of a file that is here, None when it is not."""
         known = self._whole.get(target)
         if known is None:
             known = _facts_of(target)
             if known is not None:
                 self._note_whole(target, *known)
+        return known
+
+    def _has(self, target: Path, part: Part, place: Place) -> bool:
+        """Whether the very file is here: in its place, or in the day already."""
+        head = part.head
+        known = self._known(target)
         if known is not None:
             return known == (head.bytes, head.crc32)
         if not place.stem:
@@ -191,7 +220,10 @@ class Shelf:
             return _facts_of(settled) == (head.bytes, head.crc32)
         inside = _in_day(settled, _mark_of(settled))
         if place.what is What.DAY:
-            return inside is not None and inside.sha256 == head.sha256
+            if inside is None or inside.sha256 != head.sha256:
+                return False
+            file = settled.with_name(inside.file)
+            return _proves(file, _mark_of(file), inside.sha256)
         if place.what is What.SEGMENT and part.of == 1 and inside is not None:
             name = parse_segment(target.name)
             body = list(_BODY.finditer(part.payload[-_PIECE_BYTES:]))
@@ -225,6 +257,9 @@ class Shelf:
         """The file that the parts make, in its place, if they make it; they go."""
         known, head = self._parts_of(folder), part.head
         target = self._target(head.collector, place) if place.what is not What.LEDGER else folder / "lines"
+        taken = target
+        if place.what is What.SEGMENT:
+            target = self._free_place(target, part, None)
         temporary = temporary_for(target)
         make_folder(target.parent)
         at, crc, digest = 0, 0, hashlib.sha256()
@@ -239,7 +274,7 @@ class Shelf:
             sound = (at, crc, digest.hexdigest()) == (head.bytes, head.crc32, head.sha256)
             if sound:
                 fsync(file.fileno())
-        found = Taken(State.STORED, place)
+        found = Taken(State.STORED, place, "" if target == taken else _TAKEN)
         if sound and place.what is What.LEDGER:
             found = self.take([Part(head, 1, 1, 0, temporary.read_bytes())])[0]
         elif sound:
@@ -423,8 +458,9 @@ def _fsync_file(path: Path) -> None:
 
 
 class _InDay(NamedTuple):
-    """What a settled day holds: the SHA-256 of its file, and (minute, CRC-32 of the body) of its segments."""
+    """What a settled day holds: its file and that one's SHA-256, and (minute, CRC-32 of the body) of its segments."""
 
+    file: str
     sha256: str
     bodies: frozenset[tuple[str, int]]
 
@@ -440,7 +476,23 @@ def _in_day(manifest_path: Path, mark: tuple[int, int, int] | None) -> _InDay | 
         return None
     if manifest is None:
         return None
-    return _InDay(manifest.archive.sha256, frozenset((row.minute, row.archive_crc32) for row in manifest.segments))
+    return _InDay(manifest.archive.file, manifest.archive.sha256, frozenset((row.minute, row.archive_crc32) for row in manifest.segments))
+
+
+@lru_cache(maxsize=16)
+def _proves(path: Path, mark: tuple[int, int, int] | None, sha256: str) -> bool:
+    """Whether the file has that SHA-256. Each part of it that comes asks; `forget` has it read anew."""
+    return mark is not None and sha256_of(path) == sha256
+
+
+def is_sound(segment: Path) -> bool:
+    """Whether a sealed file is as it was sealed, by what it tells of itself."""
+    try:
+        for _ in checked_blocks(segment):
+            pass
+    except (FileNotFoundError, ArchiveError):
+        return False
+    return True
 
 
 def _mark_of(path: Path) -> tuple[int, int, int] | None:
