@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import struct
 import subprocess
@@ -246,3 +247,16 @@ def test_price_steps_are_told_as_soon_as_a_venue_has_told_them(tmp_path: Path) -
     finally:
         model.close()
         stage.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name here")
+def test_what_is_no_file_is_no_page(tmp_path: Path) -> None:
+    """The folder may be everybody's: whoever puts a pipe there must not make a dashboard wait for its writer."""
+    path = tmp_path / "x.run"
+    reader = PageReader(path)
+    os.mkfifo(path)
+    assert (reader.read().state, reader.turn()) == (PageState.MISSING, 0)
+    path.unlink()
+    path.mkdir()
+    assert (reader.read().state, reader.turn()) == (PageState.MISSING, 0)
+    reader.close()

@@ -240,6 +240,9 @@ class PageReader:
         """Map what the name stands for now; a page whose name is gone is gone."""
         try:
             found = os.stat(self._name)  # noqa: PTH116  # some forty times a second
+            if not stat.S_ISREG(found.st_mode):  # the folder may be everybody's: to open a pipe would wait for ever
+                self.close()
+                return False
             identity = (found.st_ino, found.st_size)
             if identity != self._identity:
                 self.close()

@@ -24,6 +24,7 @@ __all__ = ["HttpProtocol", "ServerConfig", "SocketProtocol", "outlet_of"]
 
 _KEY = "hoga.outlet"
 _NO_TEXT = 1007
+_PONGS_BYTES = 1 << 18
 
 
 class ServerConfig(uvicorn.Config):
@@ -80,6 +81,13 @@ class SocketProtocol(WebSocketsSansIOProtocol):
                 self.handle_parser_exception()
                 return
         super().send_receive_event_to_app()
+
+    def handle_ping(self) -> None:
+        """As it is, but a viewer that pings and takes nothing is not answered: pongs would pile up in memory."""
+        if self.transport.get_write_buffer_size() > _PONGS_BYTES:
+            self.conn.data_to_send()
+            return
+        super().handle_ping()
 
     def handle_connect(self, event: Request) -> None:
         """As it is, and the outlet with it."""
