@@ -30,6 +30,7 @@ MODULES = (
     "heatmap",
     "store",
     "view",
+    "link",
     "axis",
     "rings",
     "own-incidents",
@@ -187,6 +188,45 @@ def news(instruments: int, **more: Any) -> dict[str, Any]:
         "flush": [1.0] * count,
     }
     return {"k": "news", "t": NOW, "state": "recording", "reasons": [], "rows": rows, "usual": [10.0] * count, **more}
+
+
+# A link with a clock, sockets and an answer of `/dashboard` of its own: `world.run(ms)` lets time pass, `world.sleep(ms)` all but the page's clock.
+WORLD = """globalThis.world = (store) => {
+  const kept = [], jobs = [], at = { now: 1e12, mono: 0 }, out = { sockets: [], sent: [], states: [], probes: 0, refused: false };
+  const stub = (on, name, value) => { kept.push([on, name, on[name]]); on[name] = value; };
+  class Socket {
+    constructor() { this.readyState = 0; out.sockets.push(this); }
+    open() { this.readyState = 1; this.onopen(); }
+    tell(...messages) { this.onmessage({ data: JSON.stringify(messages) }); }
+    send(text) { out.sent.push([at.mono, JSON.parse(text)]); }
+    close(code = 1006) { this.readyState = 3; this.onclose?.({ code }); }
+  }
+  Object.assign(Socket, { CONNECTING: 0, OPEN: 1 });
+  stub(globalThis, "WebSocket", Socket);
+  stub(globalThis, "setTimeout", (act, wait = 0) => jobs.push({ act, due: at.mono + Math.max(0, wait) }));
+  stub(globalThis, "clearTimeout", (job) => { if (jobs[job - 1]) jobs[job - 1].act = null; });
+  stub(globalThis, "setInterval", (act, every) => jobs.push({ act, due: at.mono + every, every }));
+  stub(globalThis, "fetch", () => { out.probes += 1; return { then: (take) => take(out.refused ? { type: "opaqueredirect", status: 0 } : { type: "basic", status: 200 }) }; });
+  stub(Date, "now", () => at.now);
+  stub(performance, "now", () => at.mono);
+  out.run = (ms) => {
+    for (const end = at.mono + ms; at.mono < end;) {
+      at.mono += 10; at.now += 10;
+      for (const job of [...jobs]) while (job.act && job.due <= at.mono) { const { act } = job; if (job.every) job.due += job.every; else job.act = null; act(); }
+    }
+  };
+  out.sleep = (ms) => { at.now += ms; };
+  out.end = () => { for (const [on, name, value] of kept) on[name] = value; };
+  return out;
+};"""
+
+
+def with_link(tab: Tab, script: str, argument: Any = None) -> Any:
+    """What `script`, which sees `world`, `store` and `given`, returns; nothing of its time is left afterwards."""
+    tab.load()
+    whole = f"""(given) => {{ {WORLD} const store = new m.store.Store(), w = world(store);
+        try {{ Object.assign(store.link, {{ heard: 0, at: 1e12, since: 1e12 }}); store.range = () => "15m"; m.link.openLink(store); {script} }} finally {{ w.end(); }} }}"""
+    return tab.run(whole, argument)
 
 
 def book(t: int, *, bids: list[list[str]] | None = None, asks: list[list[str]] | None = None) -> dict[str, Any]:
@@ -425,6 +465,85 @@ def test_depth_is_looked_up_by_time_and_grows_finer(tab: Tab) -> None:
     assert told["held"] is not None
 
 
+def test_trades_numbered_anew_and_books_after_a_break_are_taken(tab: Tab) -> None:
+    told = tab.run(
+        """(now) => {
+          const data = new m.bookdata.BookData(), trade = (at) => [now + at * 100, "100.0", "1", 1];
+          const trades = (first, ...ats) => { data.takeTrades({ first, list: ats.map(trade), lost: 0 }); return data.trades.map((each) => [each.n, (each.t - now) / 100]); };
+          const out = { known: trades(0, 0, 1, 2, 3, 4), again: trades(2, 2, 3, 4, 5), shorter: trades(0, 60, 61), longer: trades(0, 80, 81, 82, 83), later: trades(900, 99) };
+          const cols = (from, count) => Array.from({ length: count }, (_, at) => [from + at * 1000, [9999, 1], [10001, 1]]);
+          data.takeDepth({ unit: "0.01", cols: cols(now, 10) });
+          data.takeDepth({ unit: "0.01", cols: cols(now + 5000, 100) });
+          out.overlap = data.columns.length;
+          data.takeDepth({ unit: "0.01", cols: cols(now + 3_600_000, 300) });
+          data.takeBook({ t: now + 3_900_000, bids: [["99.99", "1"]], asks: [["100.01", "1"]] }, "0.01");
+          out.columns = data.columns.map((each) => each.t - now - 3_600_000);
+          return out;
+        }""",
+        NOW,
+    )
+    assert told["known"] == [[at, at] for at in range(5)]
+    assert told["again"] == [[at, at] for at in range(6)]
+    assert told["shorter"] == [[0, 60], [1, 61]], "fewer than were known: another dashboard counts"
+    assert told["longer"] == [[0, 80], [1, 81], [2, 82], [3, 83]], "as many and more, but others"
+    assert told["later"][-1] == [900, 99]
+    assert told["overlap"] == 105
+    assert told["columns"] == [at * 1000 for at in range(301)], "the five minutes that were told, and none of an hour ago"
+
+
+def test_a_held_key_does_not_end_the_session(tab: Tab) -> None:
+    told = with_link(
+        tab,
+        """w.sockets[0].open(); w.sockets[0].tell(given.hello);
+        const pick = (at) => { store.choice = `binance:SYM${at}`; store.ask(); store.say({ range: "24h", run: false }); };
+        for (let at = 0; at < 600; at += 1) { pick(at); w.sockets[0].tell({ k: "book", of: "" }); w.run(30); }
+        w.run(5000);
+        return w.sent;""",
+        {"hello": hello(2)},
+    )
+    times = [at for at, _ in told]
+    assert all(sum(start <= at < start + 10_000 for at in times) <= 20 for start in times), (
+        "the server ends a session at the 21st in ten seconds"
+    )
+    assert told[0][0] <= 30, "a single wish does not wait"
+    assert [said for _, said in told if "select" in said][-1] == {"select": "binance:SYM599", "range": "15m"}, "the newest is said"
+    assert told[-1][1] == {"range": "24h", "run": False}
+
+
+def test_a_connection_that_died_in_silence_is_noticed_and_replaced(tab: Tab) -> None:
+    told = with_link(
+        tab,
+        """const out = [], look = () => out.push([store.link.state, w.sockets.length, Math.round(store.age()), store.rows.st.every((flags) => flags == null)]);
+        w.sockets[0].open(); w.sockets[0].tell(given.hello, given.news); look();
+        w.run(4500); look();
+        w.run(3000); look();
+        w.run(60_000); look();
+        w.sockets.at(-1).open(); w.sockets.at(-1).tell(given.hello, given.news); look();
+        w.sockets[0].tell(given.news);
+        const before = w.sockets.length;
+        w.sleep(86_400_000); look();
+        w.run(2000); look();
+        return [...out, before];""",
+        {"hello": hello(1), "news": news(1)},
+    )
+    *states, before = told
+    assert states[0] == ["live", 1, 0, False]
+    assert states[1][:2] == ["live", 1]
+    assert states[2][:2] == ["lost", 2], "an open socket says nothing for five seconds"
+    assert states[3][1] > 4 and states[3][3], "one that does not open is given up; how streams are is no longer known"
+    assert states[4][0] == "live" and not states[4][3]
+    assert states[5][2] == 86_400, "a machine that slept: the one clock stood still"
+    assert states[6][0] == "lost" and states[6][1] == before + 1
+
+
+def test_a_session_that_ended_unseen_is_told_from_a_dashboard_that_is_gone(tab: Tab) -> None:
+    script = """w.refused = given.refused; w.sockets[0].open(); w.sockets[0].tell(given.hello); w.sockets[0].close();
+        const first = w.probes; w.run(300); w.sockets.at(-1).close(); w.run(20_000); return [store.link.state, first, w.probes, w.sockets.length];"""
+    assert with_link(tab, script, {"hello": hello(1), "refused": True}) == ["over", 0, 1, 2], "asked for once, and not tried again"
+    state, first, probes, sockets = with_link(tab, script, {"hello": hello(1), "refused": False})
+    assert (state, first, probes) == ("lost", 0, 1) and sockets > 2
+
+
 # -- what is drawn
 
 
@@ -480,7 +599,7 @@ def test_curves_answer_a_hover_zoom_together_and_stand_still(tab: Tab) -> None:
     tab.shows("m.axis.axis.zoom == null && !location.hash.includes('zoom=')")
     tab.page.mouse.move(5, 5)
     label = plots.nth(1).get_attribute("aria-label")
-    assert "p99: now 400 ms, lowest 20.0 ms, highest 400 ms" in label, "those who do not see it are told what it shows"
+    assert "p99: last 400 ms, lowest 20.0 ms, highest 400 ms" in label, "those who do not see it are told what it shows"
     tab.page.keyboard.press("Space")
     assert tab.run("() => [m.axis.axis.paused, document.documentElement.hasAttribute('data-paused')]") == [NOW, True]
     tab.take({**news(2), "t": NOW + 5000})
@@ -490,6 +609,64 @@ def test_curves_answer_a_hover_zoom_together_and_stand_still(tab: Tab) -> None:
     tab.run("(now) => m.axis.axis.zoomTo(now - 1000, now)", NOW)
     tab.run("() => m.view.setView({ range: '1h' })")
     tab.shows("m.axis.axis.range === '1h' && m.axis.axis.zoom == null")
+
+
+HOUR_MS = 3_600_000
+
+
+def test_a_zoom_far_back_shows_what_was_then_or_says_that_nothing_is_known(tab: Tab) -> None:
+    tab.mounted()
+    tab.shows("document.querySelectorAll('#charts .uplot').length === 4")
+    back = NOW - 5 * HOUR_MS
+    tab.run("({ from, to }) => m.axis.axis.zoomTo(from, to)", {"from": back, "to": back + 60_000})
+    label = "document.querySelectorAll('#charts .plot')[1].ariaLabel"
+    tab.shows(f"{label}.includes('14:59:30 to 15:01:30') && {label}.includes('nothing was measured')")
+    assert "p99 –" in tab.page.locator("#charts figcaption").all_inner_texts()[1], "no value of now stands under a moment of then"
+    tab.shows("said.some((each) => each.range === '24h' && each.run)")
+    steps = 720
+    series = {"p50": [3.0] * steps, "p99": [30.0] * (steps - 1) + [900.0], "rate:binance": [1.0] * steps, "rate:upbit": [2.0] * steps}
+    day = {"k": "history", "range": "24h", "of": "", "t0": NOW - (steps - 1) * 120_000, "step": 120_000, "n": steps, "series": series}
+    tab.take(day)
+    tab.shows(f"{label}.includes('p99: last 30.0 ms, lowest 30.0 ms, highest 30.0 ms')")
+    assert "p99 30.0 ms" in tab.page.locator("#charts figcaption").all_inner_texts()[1]
+    tab.run("() => m.axis.axis.back()")
+    tab.shows(f"{label}.includes('highest 400 ms')")
+
+
+def test_a_picture_that_stands_still_does_not_empty_from_the_left(tab: Tab) -> None:
+    tab.mounted()
+    tab.shows("document.querySelectorAll('#charts .uplot').length === 4")
+    tab.run("() => m.axis.axis.pause(store.now)")
+    label = "document.querySelectorAll('#charts .plot')[1].ariaLabel"
+    tab.shows(f"{label}.includes('highest 400 ms')")
+    points = [news(2, t=NOW + at * 1000, now={"t": NOW + at * 1000, "p50": 5.0, "p99": 5.0}) for at in range(1, 1200)]
+    tab.take(
+        *points,
+        news(
+            2,
+            t=NOW + 1_200_000,
+            incidents=[
+                {"number": 1, "from": NOW - 60_000, "to": NOW - 50_000, "open": False, "of": None, "venue": "", "reason": "silence"}
+            ],
+        ),
+    )
+    tab.run("() => store.emit('look')")
+    tab.shows("document.querySelectorAll('#charts .uplot').length === 4")
+    tab.shows(f"{label}.includes('19:45:00 to 20:00:00') && {label}.includes('highest 400 ms') && {label}.includes('Incidents marked: 1')")
+    tab.run("() => m.axis.axis.pause(store.now)")
+    tab.shows(f"{label}.includes('highest 5.0 ms')")
+
+
+def test_many_changes_of_the_view_change_the_address_a_few_times(tab: Tab) -> None:
+    tab.load()
+    tab.page.evaluate(
+        """() => { globalThis.changes = 0; const real = history.replaceState.bind(history);
+          history.replaceState = (...args) => { changes += 1; if (changes > 5 && changes < 20) throw new DOMException("too often", "SecurityError"); real(...args); };
+          m.view.beginView(() => {}); for (let at = 0; at < 300; at += 1) m.view.setView({ stream: `binance:SYM${at}` }); }"""
+    )
+    assert tab.run("() => m.view.view.stream") == "binance:SYM299", "what the address refuses happens all the same"
+    tab.shows("location.hash.endsWith('&stream=binance%3ASYM299')")
+    assert 41 <= tab.run("() => changes") <= 44, "forty at once, then one in a while"
 
 
 def test_the_map_names_chooses_and_tells(tab: Tab) -> None:
@@ -581,7 +758,7 @@ def test_without_canvases_there_are_sentences(tab: Tab) -> None:
     tab.mounted(view="#poor=1")
     tab.take(book(NOW), {**news(2), "strips": {"0": "r1100", "1": "r1100"}})
     tab.shows("document.querySelectorAll('.no-canvas').length >= 9")
-    tab.shows("document.querySelector('#charts').textContent.includes('p99: now 400 ms')")
+    tab.shows("document.querySelector('#charts').textContent.includes('p99: last 400 ms')")
     tab.shows("document.querySelector('#map').textContent.includes('Map of 4 streams: 4 recording')")
     tab.shows("document.querySelector('.ladder .mid b').textContent === '86,708.29'")
     tab.shows("document.querySelector('#heat').textContent.includes('Best bid 86,708.28')")

@@ -1,5 +1,5 @@
-// What all pictures of the page share: which stretch of time is shown, where the cursor is, and whether it stands still.
-import { byId, make, mark, svg } from "./dom.js";
+// What all pictures share: which stretch of time is shown, where the cursor is, whether it stands still.
+import { byId, make, mark, root, svg } from "./dom.js";
 import { t } from "./i18n.js";
 import { RANGES } from "./timeline.js";
 import { setView, view } from "./view.js";
@@ -44,7 +44,7 @@ class Axis {
   // The finest range that reaches back as far as what is shown.
   ring(now) {
     const [from] = this.span(now);
-    return Object.keys(RANGES).find((range) => range === this.range || (range !== "1m" && now - RANGES[range] <= from)) ?? "24h";
+    return Object.keys(RANGES).find((range) => now - RANGES[range] <= from && (range === this.range || range !== "1m")) ?? "24h";
   }
 
   setZoom(from, to) {
@@ -86,7 +86,7 @@ export function mountAxis(slot, store) {
     for (const name of ["aria-label", "title"]) { mark(still, name, t(axis.paused ? "go-on" : "stand-still")); mark(back, name, t("zoom-back")); }
     mark(still, "aria-pressed", String(Boolean(axis.paused)));
     back.hidden = !axis.zoom;
-    document.documentElement.toggleAttribute("data-paused", Boolean(axis.paused));
+    root.toggleAttribute("data-paused", Boolean(axis.paused));
     store.touch("pause");
   };
   axis.on((what) => { if (what === "span") show(); });

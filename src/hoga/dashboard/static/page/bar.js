@@ -1,5 +1,5 @@
 // The bar: the verdict in words, since when, when the next try is; and below it, only when not all is well, why.
-import { byId, List, make, mark, put } from "./dom.js";
+import { byId, List, make, mark, put, root } from "./dom.js";
 import { clock, count, span } from "./format.js";
 import { t } from "./i18n.js";
 import { otherLanguage, otherTheme, search } from "./keys.js";
@@ -14,12 +14,12 @@ const LINES = { tabs: 2, wide: 3 }; // of reasons, until more are asked for
 
 export function mountBar(store) {
   let unfolded = false;
-  const root = document.documentElement, reasons = byId("reasons"), sub = byId("verdict-sub"), unfold = byId("unfold");
+  const reasons = byId("reasons"), sub = byId("verdict-sub"), unfold = byId("unfold");
 
   // -- what the link says of all the rest
   const linkState = () => {
     const { link } = store;
-    if (link.state === "live") return store.age() > STALE_S || (performance.now() - link.heard) / 1000 > STALE_S ? "stale" : "live";
+    if (link.state === "live") return store.age() > STALE_S ? "stale" : "live";
     return ["wait", "full", "over"].includes(link.state) ? link.state : "lost";
   };
 
@@ -31,11 +31,13 @@ export function mountBar(store) {
     root.toggleAttribute("data-old", lost || link === "stale");
     put(byId("verdict-glyph"), GLYPHS[shown]);
     put(byId("verdict-word"), word);
-    put(sub, lost ? t("link-lost", { span: span(Math.round((performance.now() - store.link.since) / 1000)) }) : subText(shown));
+    put(sub, link === "over" ? t("link-over") : lost ? t("link-lost", { span: span(Math.round((Date.now() - store.link.since) / 1000)) }) : subText(shown));
     mark(sub, "title", sub.textContent);
     if (document.title !== title) document.title = title;
     mark(byId("link"), "data-link", link);
-    put(byId("link-text"), link === "stale" ? t("age", { span: span(Math.round(store.age())) }) : t(`link-${link === "lost" ? "lost-short" : link}`));
+    const state = t(`link-${link === "lost" ? "lost-short" : link}`);
+    put(byId("link-said"), state);
+    put(byId("link-text"), link === "stale" ? t("age", { span: span(Math.round(store.age())) }) : state);
     put(byId("clock"), store.news ? `${clock(store.clock(), isLocal())}${isLocal() ? "" : " UTC"}` : "");
     paintReasons(lost ? [] : [...store.reasons, ...store.alerts]);
   };
@@ -44,8 +46,8 @@ export function mountBar(store) {
     if (!store.news) return "";
     const { totals, since } = store.news, parts = totals ? [t("sub-recording", { live: count(totals.live), streams: count(totals.streams) })] : [];
     if (state !== "recording") return store.reasons.length ? store.trouble?.shortVerdict(store.reasons[0], store) ?? "" : parts.join();
-    const start = since || store.meta?.started, last = newest(store.incidents);
-    if (start) parts.push(t("sub-since", { span: span((store.clock() - start) / 1000) }));
+    const last = newest(store.incidents);
+    if (since) parts.push(t("sub-since", { span: span((store.clock() - since) / 1000) }));
     if (last && store.clock() - last.to < RECENT_MS) parts.unshift(t("sub-last", { what: happenedText(last, store), span: span((last.to - last.from) / 1000), ago: span(Math.max(1, Math.round((store.clock() - last.to) / 1000))) }));
     return parts.join(" · ");
   };

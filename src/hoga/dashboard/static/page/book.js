@@ -1,4 +1,4 @@
-// The chosen instrument's pictures: ladder, heatmap and tape from the same books and trades; its day, its incidents, its curves.
+// The chosen instrument's pictures: ladder, heatmap and tape; its day, its incidents, its curves.
 import { axis } from "./axis.js";
 import { BookData } from "./bookdata.js";
 import { mount as mountCharts } from "./charts.js";

@@ -1,4 +1,4 @@
-// What is known of the chosen instrument's market: the newest book, the books of the last five minutes, its newest trades. All of it bounded.
+// What is known of the chosen instrument: the newest book, the books of five minutes, the newest trades. All of it bounded.
 import { parse, scaled, usefulDigits } from "./decimal.js";
 import { measured, tickOf } from "./levels.js";
 
@@ -41,8 +41,8 @@ export class BookData {
     this.finer(read.digits);
     const by = 10 ** (this.digits - read.digits) * Number(read.units);
     const flat = (side) => { const out = Float64Array.from(side); for (let at = 0; at < out.length; at += 2) out[at] *= by; return out; };
-    const first = this.columns[0]?.t ?? Infinity;
-    this.columns = [...cols.filter((each) => each[0] < first).map(([t, bids, asks]) => ({ t, bids: flat(bids), asks: flat(asks) })), ...this.columns];
+    const fresh = cols.filter(([t]) => !columnAt(this.columns, t + 500, 1000)); // of what nothing is known, after a break too
+    this.columns = [...fresh.map(([t, bids, asks]) => ({ t, bids: flat(bids), asks: flat(asks) })), ...this.columns].sort((a, b) => a.t - b.t);
     this.turn += 1;
   }
 
@@ -60,8 +60,9 @@ export class BookData {
     if (list == null) { this.traded = null; return; }
     this.traded = true;
     this.lost = lost ?? 0;
-    if (list.length && this.trades.length && first + list.length <= this.trades[0].n) this.trades.length = 0; // numbered anew
-    const known = this.trades.length ? this.trades[this.trades.length - 1].n : -Infinity;
+    const last = this.trades.at(-1), place = last ? last.n - first : -1;
+    if (list.length && place >= 0 && list[place]?.[0] !== last.t) this.trades.length = 0; // numbered anew
+    const known = this.trades.at(-1)?.n ?? -Infinity;
     list.forEach(([t, price, size, side], at) => {
       const read = parse(price);
       if (!read || first + at <= known) return;

@@ -1,4 +1,4 @@
-// The map of streams as reckoned, before it is drawn: where each cell lies, what its state and its brightness are. Pure.
+// The map of streams as reckoned: where each cell lies, its state and its brightness. Pure.
 import { severity, STATES } from "./states.js";
 
 // 0 to 4: nothing at all, far below, below, as usual, above. Without a usual rate a stream with frames is as usual.

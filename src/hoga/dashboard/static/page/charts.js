@@ -1,4 +1,4 @@
-// The curves. One time axis, one cursor and one zoom for all of them; incidents are bands through every one. New points come once a second.
+// The curves. One time axis, one cursor and one zoom for all; incidents are bands. New points come once a second.
 import { axis } from "./axis.js";
 import { placeOf } from "./chosen.js";
 import { fetched, make, mark, put } from "./dom.js";
@@ -50,7 +50,7 @@ function loadCurves() {
   ];
 }
 
-// The venue that is drawn first lies at the bottom; the whole is drawn first, so that the parts lie on top of it.
+// The whole is drawn first: the parts lie on top of it, the first venue at the bottom.
 const venues = (store) => (store.meta?.venues ?? []).map((each) => each.id).filter((id) => store.meta.instruments.some((row) => row[0] === id));
 const SHADES = [0.85, 0.5, 0.28, 0.14];
 function venueCurves(store) {
@@ -77,7 +77,7 @@ class Plot {
     this.title = make("button", { type: "button", class: "x", "data-x": spec.x, "data-t": spec.title, text: t(spec.title) });
     this.when = make("time");
     this.values = make("span", { class: "values" });
-    this.plot = make("div", { class: "plot", role: "img", tabindex: "0", "aria-label": t(spec.title) });
+    this.plot = make("div", { class: "plot", role: "application", tabindex: "0", "data-role": "picture", "aria-label": t(spec.title) });
     this.told = make("p", { class: "quiet", "aria-live": "polite" });
     box.append(make("figure", {}, make("figcaption", {}, this.title, this.values, this.when), this.plot, this.told));
     this.u = null;
@@ -98,16 +98,15 @@ class Plot {
     store.on(own ? "own" : "point", () => this.wanted());
     for (const kind of ["history", "choice", "incidents"]) store.on(kind, () => this.wanted(true));
     for (const kind of ["meta", "look"]) store.on(kind, () => this.rebuild());
-    axis.on((what) => { if (what === "span") { this.said = -Infinity; this.wanted(true); } });
+    axis.on((what) => { if (what === "span") this.wanted(true); });
   }
 
-  wanted(all = false) { this.fresh ||= all; if (this.seen || this.words) soon(this); }
+  wanted(all = false) { if (all) { this.fresh = true; this.said = -Infinity; } if (this.seen || this.words) soon(this); }
 
   rebuild() {
     this.u?.destroy();
     this.u = null;
     mark(this.plot, "aria-label", t(this.spec.title));
-    this.said = -Infinity;
     this.wanted(true);
   }
 
@@ -122,17 +121,18 @@ class Plot {
   paint() {
     const { store, spec } = this;
     if (!store.meta || (this.own && !store.choice)) return;
-    const ring = this.ring = this.rings.get(this.own ? store.choice : "");
-    const now = store.now;
+    const now = store.now, of = this.own ? store.choice : "";
     const [from, to] = this.span = axis.span(now);
+    const still = axis.paused && `${from} ${to} ${of} ${store.run}`, held = still && still === this.still; // the rings go on
+    const ring = this.ring = held ? this.ring : this.rings.get(of);
     const dot = (to - from) / Math.max(1, this.width);
     if (this.fresh || !this.u || (!axis.paused && now - this.drawn >= dot * 0.7 && from <= now && (!axis.zoom || this.drawn <= to))) {
       this.fresh = false;
       this.drawn = now;
       if (!this.u) this.curves = spec.curves(store);
-      this.data = [ring.t, ...spec.data(ring, store)];
-      if (axis.paused) this.data = this.data.map((row) => row.slice()); // the rings go on
-      this.bands = bands(store.incidents, from, to, now, this.own ? (each) => isOf(each, placeOf(store), store) : null);
+      if (!held) this.data = [ring.t, ...spec.data(ring, store)].map((row) => (still ? row.slice() : row));
+      this.still = !ring.born && still;
+      this.bands = bands(store.incidents, from, to, now, of ? (each) => isOf(each, placeOf(store), store) : null);
       if (this.words) { /* told below */ } else if (!this.width) this.sized(); else if (!this.u) this.build(); else this.u.setData(this.data);
     }
     this.tell();
@@ -219,13 +219,10 @@ class Plot {
       });
       this.values.replaceChildren(...(curves.some((curve) => curve.band) || this.spec.parts ? [...this.labels].reverse() : this.labels));
     }
-    const length = data[0].length;
-    const hovered = this.at != null && this.at < length && this.u?.cursor.left >= 0;
-    let at = hovered ? this.at : length - 1;
-    if (!hovered) {
-      while (at > 0 && data[0][at] * 1000 > this.span[1]) at -= 1;
-      while (at > length - 4 && at > 0 && data.every((row, column) => !column || row[at] == null)) at -= 1;
-    }
+    const [first, last] = this.shown();
+    const hovered = this.at >= first && this.at <= last && this.u?.cursor.left >= 0;
+    let at = hovered ? this.at : last < first ? -1 : last;
+    if (!hovered) while (at > last - 3 && at > first && data.every((row, column) => !column || row[at] == null)) at -= 1;
     const narrow = this.width < NARROW_PX;
     curves.forEach((curve, which) => {
       let value = data[which + 1][at];
@@ -236,8 +233,16 @@ class Plot {
       const name = curve.label && (narrow ? curve.short ?? curve.label : curve.label);
       const text = `${name ? `${name} ` : ""}${curve.text(value)}`;
       if (label.lastChild.nodeValue !== text) label.lastChild.nodeValue = text;
+      mark(label, "title", curve.label);
     });
     put(this.when, hovered ? moment(data[0][at] * 1000, this.store.now, isLocal(), this.ring.step < 60_000) : "");
+  }
+
+  // The places of the first and the last moment in sight.
+  shown() {
+    const [times] = this.data, [from, to] = this.span;
+    const last = times.findLastIndex((each) => each * 1000 <= to), first = times.findIndex((each) => each * 1000 > from - this.ring.step);
+    return [first < 0 ? last + 1 : first, last];
   }
 
   // In words, for those who do not see it.
@@ -247,11 +252,11 @@ class Plot {
     if (!data) return;
     this.said = performance.now();
     const [from, to] = this.span;
-    const start = data[0].findIndex((each) => each * 1000 >= from);
+    const [first, last] = this.shown();
     const words = [];
     curves.forEach((curve, which) => {
       const values = this.spec.parts && which + 2 < data.length ? data[which + 1].map((value, at) => (value == null ? null : value - (data[which + 2][at] ?? 0))) : data[which + 1];
-      const found = start < 0 ? null : summary(values.slice(start, data[0].length));
+      const found = summary(values.slice(first, last + 1));
       if (found) words.unshift(t("pc-said", { name: curve.label || t(this.spec.title), now: curve.text(found.now), low: curve.text(found.low), high: curve.text(found.high) }));
     });
     const text = [t("pc-alt", { title: t(this.spec.title), from: moment(from, now, isLocal()), to: moment(to, now, isLocal()) }),

@@ -9,7 +9,7 @@ import { ink, mix } from "./ink.js";
 import { Paper } from "./paper.js";
 import { countOf, dotsOf, minuteOf, MINUTES, MISSED, read } from "./strips.js";
 import { isLocal } from "./view.js";
-import { lossText } from "./words.js";
+import { lostText } from "./words.js";
 
 export const ROW = 16, HEAD = 18;
 const BAR = 10, DAY_MS = 86_400_000, MINUTE_MS = 60_000;
@@ -166,6 +166,6 @@ export class Day {
 
   minutes(place) {
     const { counts } = this.strips.get(place), [part, missed, uncounted] = this.store.days[place] ?? [];
-    return [t("day-minutes", { whole: count(counts.whole), missed: count(counts.missed) }), part != null && `${share(part)} %`, (missed || uncounted) && t("day-lost", { loss: lossText(missed, uncounted) })].filter(Boolean).join(" · ");
+    return [t("day-minutes", { whole: count(counts.whole), missed: count(counts.missed) }), part != null && `${share(part)} %`, (missed || uncounted) && lostText(missed, uncounted)].filter(Boolean).join(" · ");
   }
 }

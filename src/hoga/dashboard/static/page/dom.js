@@ -1,4 +1,5 @@
 // Small helpers: change a text only where it differs, keep lists of rows, load what is not always needed.
+export const root = document.documentElement;
 export const byId = (id) => document.getElementById(id);
 
 export function make(name, attributes = {}, ...children) { return filled(document.createElement(name), attributes, children); }
@@ -26,7 +27,7 @@ export function mark(node, name, value) {
   if (value == null) { if (node.hasAttribute(name)) node.removeAttribute(name); } else if (node.getAttribute(name) !== value) node.setAttribute(name, value);
 }
 
-// Children of `list` in the order of items: one for each, known by `keyOf(item, at)`, made by `add()` as {item: element, …}, filled by `fill`.
+// A child of `list` for each item, in their order: known by `keyOf(item, at)`, made by `add()` as {item: element, …}, filled by `fill`.
 export class List {
   constructor(list, add, fill, keyOf = (_, at) => at) { Object.assign(this, { list, add, fill, keyOf, nodes: new Map() }); }
 

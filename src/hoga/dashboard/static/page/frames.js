@@ -1,4 +1,4 @@
-// Pictures that want to be drawn: each at most once an animation frame, none in a hidden tab, no frame longer than it has to be.
+// Pictures that want to be drawn: each at most once an animation frame, no frame longer than it has to be.
 const BUDGET_MS = 4;
 const waiting = new Set();
 let asked = false;

@@ -1,19 +1,21 @@
 // The head of the chosen instrument: its name, its streams and how they are, its day; the next one by arrow.
 import { axis } from "./axis.js";
-import { byId, head, List, make, mark, put, tool } from "./dom.js";
+import { byId, head, List, make, mark, put, root, tool } from "./dom.js";
 import { count, ms, rate, share, span } from "./format.js";
 import { t } from "./i18n.js";
 import { closeSheet } from "./layout.js";
-import { healthOf, isAsked, stateOf } from "./states.js";
+import { codeOf, healthOf, isAsked, stateOf } from "./states.js";
 import { channelText, kindText, lostText, venueText } from "./words.js";
+
+const GONE = new Set(["disconnected", "silent", "down", "unknown"]);
 
 export function mountChosen(store) {
   const top = byId("chosen-head");
-  const name = make("span", { id: "chosen-name", class: "cut" }), venue = make("span", { class: "badge" }), age = make("span", { id: "book-age", role: "status" });
+  const name = make("span", { id: "chosen-name", class: "cut" }), venue = make("span", { class: "badge" }), age = make("span", { id: "book-age" }), said = make("span", { class: "quiet", role: "status" });
   const chips = make("ul", { id: "chosen-kinds" });
   const facts = make("p", { id: "chosen-facts", class: "cut" });
   const before = tool("before", "◀"), next = tool("next", "▶"), close = tool("close", "✕", { id: "sheet-close" });
-  top.append(head("chosen", name, venue, age, make("span", { class: "push" }), before, next, close), chips, facts);
+  top.append(head("chosen", name, venue, age, said, make("span", { class: "push" }), before, next, close), chips, facts);
   before.addEventListener("click", () => store.step(-1));
   next.addEventListener("click", () => store.step(1));
   close.addEventListener("click", closeSheet);
@@ -49,11 +51,12 @@ export function mountChosen(store) {
 
   const paintAge = () => {
     const old = store.book ? (store.clock() - store.book.t) / 1000 : 0;
-    const limit = store.meta?.limits?.book_old_s ?? 10;
-    put(age, old > limit ? t("age", { span: span(Math.round(old)) }) : "");
-    document.documentElement.toggleAttribute("data-old-book", old > limit);
+    const isOld = old > (store.meta?.limits?.book_old_s ?? 10), at = store.chosenStreams().find((each) => store.meta.books.includes(each));
+    put(age, isOld ? t("age", { span: span(Math.round(old)) }) : "");
+    put(said, isOld ? `${t("ladder")}: ${t("link-stale")}` : "");
+    root.toggleAttribute("data-old-book", isOld || (at != null && GONE.has(codeOf(store.rows.st[at]))));
   };
 
   store.subscribe(["choice", "rows", "strips", "look", "meta"], (changed) => { if (!axis.paused || changed.has("choice") || changed.has("look")) paint(); });
-  store.subscribe(["tick", "book", "choice"], paintAge);
+  store.subscribe(["tick", "book", "choice", "rows"], paintAge);
 }

@@ -1,4 +1,4 @@
-// Depth over time: a column of sizes for each moment, the best two as lines, trades as dots. Across is time, up is price; both have an axis.
+// Depth over time: a column of sizes for each moment, the best two as lines, trades as dots.
 import { axis } from "./axis.js";
 import { columnAt, HOLD_MS, KEPT_MS, reachOf } from "./bookdata.js";
 import { hasBook } from "./chosen.js";
@@ -174,7 +174,7 @@ export class Heatmap {
     }
   }
 
-  // Round prices at the right, and the two best as tags. Prices are whole units: their texts are exact.
+  // Round prices at the right, and the two best as tags.
   drawPrices(colours) {
     const { ctx } = this.paper, { digits, book } = this.data;
     const step = roundStep((this.high - this.low) / Math.max(2, Math.floor(this.tall / 34)));
@@ -263,7 +263,7 @@ export class Heatmap {
 
 const largestOf = ({ bids, asks }) => { let most = 0; for (const side of [bids, asks]) for (let at = 1; at < side.length; at += 2) if (side[at] > most) most = side[at]; return most; };
 
-// The largest size of a column, of most columns: one wall of orders does not darken all the rest.
+// The largest size of most columns: one wall of orders does not darken all the rest.
 function typical(columns) {
   const sizes = [];
   for (let at = 0; at < columns.length; at += Math.max(1, Math.floor(columns.length / 100))) sizes.push(largestOf(columns[at]));

@@ -8,7 +8,7 @@ export const languages = Object.keys(UNITS);
 const parts = [""];
 let wanted = "en", words = {}, coming = Promise.resolve();
 
-// Shows the page in another language. Resolves when its words are there; rejects where they cannot be had, and nothing has changed then.
+// Shows the page in another language. Rejects where its words cannot be had, and nothing has changed then.
 export function setLanguage(name) {
   wanted = name in UNITS ? name : "en";
   return coming = load();
@@ -42,12 +42,13 @@ function flat(group) {
   return out;
 }
 
-// Gives all below `root` their words: data-t text, data-hint a field's hint, data-name a name, data-tip name and title.
+// Gives all below `root` their words: data-t text, data-hint a field's hint, data-name a name, data-tip both, data-role what it is.
 export function worded(root) {
-  for (const node of root.querySelectorAll("[data-t], [data-hint], [data-name], [data-tip]")) {
-    const { t: text, hint, name, tip } = node.dataset;
+  for (const node of root.querySelectorAll("[data-t], [data-hint], [data-name], [data-tip], [data-role]")) {
+    const { t: text, hint, name, tip, role } = node.dataset;
     if (text) node.textContent = t(text);
     if (hint) node.placeholder = t(hint);
+    if (role) node.ariaRoleDescription = t(role);
     if (tip) node.title = t(`tip-${tip}`);
     if (name || tip) node.ariaLabel = tip ? node.title : t(`n-${name}`);
   }

@@ -1,4 +1,4 @@
-// What happened: one line a cause, those that go on at the top with a running clock; a click shows that moment in every curve.
+// What happened: a line a cause, those that go on first; a click shows that moment in every curve.
 import { axis } from "./axis.js";
 import { head, List, make, mark, put } from "./dom.js";
 import { clock, count, moment, span } from "./format.js";

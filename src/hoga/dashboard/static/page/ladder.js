@@ -1,4 +1,4 @@
-// The ladder: sums from the middle outwards as bars, the spread in bps and ticks, levels put together by 1, 10 or 100 ticks.
+// The ladder: sums from the middle outwards as bars, the spread, levels put together by 1, 10 or 100 ticks.
 import { hasBook } from "./chosen.js";
 import { write } from "./decimal.js";
 import { make, mark, put } from "./dom.js";
@@ -91,7 +91,7 @@ export class Ladder {
     this.tellAge();
   }
 
-  widen(letters) { // each column as wide as its longest text asks: a price is never cut
+  widen(letters) { // a price is never cut
     const most = letters.map((count, at) => Math.max(count, this.letters?.[at] ?? 0));
     if (String(most) === String(this.letters)) return;
     this.letters = most;

@@ -1,10 +1,9 @@
-// Which of the four layouts it is, the sheet, and what stands where when there is little to show. What a small window needs is in `phone`.
-import { byId, fetched } from "./dom.js";
+// Which of the four layouts it is, the sheet, and what stands where. What a small window needs is in `phone`.
+import { byId, fetched, root } from "./dom.js";
 import { worded } from "./i18n.js";
 import { setView, view } from "./view.js";
 
-const FEW = 12; // instruments: what stands below the first screen else has room beside them
-const root = document.documentElement;
+const FEW = 12; // instruments: more has room beside them
 let phone = null;
 
 export const isFlat = () => innerHeight <= 480 && innerWidth >= 560 && innerWidth <= 1000;
@@ -46,7 +45,7 @@ export function mountLayout(store) {
 
   store.subscribe(["size", "meta", "look", "reasons"], measure);
   new ResizeObserver(() => store.touch("reasons")).observe(byId("top"));
-  addEventListener("resize", measure); // at once: nothing is drawn for a width that is gone
+  addEventListener("resize", measure); // at once
   measure();
 
   store.subscribe(["view", "look", "trader"], () => { root.dataset.tab = view.tab === "trader" && !store.trader ? "now" : view.tab; });

@@ -1,4 +1,4 @@
-// What a book's ladder says: levels put together by price steps, sums from the middle outwards, the spread. Exact. Pure.
+// What a ladder says: levels put together by price steps, sums, the spread. Exact. Pure.
 import { ceilTo, floorTo, gcd, parse, rounded, scaled, usefulDigits, write } from "./decimal.js";
 
 // {digits, sizeDigits, bids, asks} of sides of [price text, size text], best first: the same as [units, units]. Odd levels are left out.

@@ -1,5 +1,5 @@
-// The recorder's log: a drawer that shows its newest line while it is shut. What is in it is loaded when it is first opened.
-import { byId, head, make, mark, put } from "./dom.js";
+// The recorder's log: a drawer that shows its newest line while it is shut, and loads the others when it is opened.
+import { byId, head, make, mark, put, root } from "./dom.js";
 import { stamp } from "./format.js";
 import { t } from "./i18n.js";
 import { isLocal, setView, view } from "./view.js";
@@ -14,7 +14,7 @@ export function mountLog(slot, store) {
   let asked = false;
 
   store.subscribe(["log", "view", "look", "size", "meta"], () => {
-    const open = view.log === "1" || document.documentElement.dataset.mode === "tabs", last = parse(store.log.lines.at(-1) ?? "");
+    const open = view.log === "1" || root.dataset.mode === "tabs", last = parse(store.log.lines.at(-1) ?? "");
     mark(toggle, "aria-expanded", String(open));
     body.hidden = !open;
     mark(slot, "data-open", open ? "" : null);

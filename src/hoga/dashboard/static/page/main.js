@@ -1,4 +1,4 @@
-// The page's beginning: one store, one socket, and every module in its slot; what is not in sight is loaded when it comes into it.
+// The page's beginning: one store, one socket, every module in its slot; what is not in sight is loaded when it comes into it.
 import { mountAxis } from "./axis.js";
 import { mountBar } from "./bar.js";
 import { byId, make } from "./dom.js";

@@ -1,8 +1,8 @@
-// The map of streams: one cell each, 1,500 at a glance. Colour and shape are the state, brightness is the rate against its own usual one.
+// The map of streams: one cell each. Colour and shape are the state, brightness is the rate against its own usual one.
 import { axis } from "./axis.js";
 import { brightness, cellAt, grid, step, tally } from "./cells.js";
 import { choosePlace } from "./chosen.js";
-import { make, mark, put } from "./dom.js";
+import { make, mark, put, root } from "./dom.js";
 import { count, rate } from "./format.js";
 import { soon } from "./frames.js";
 import { isAsked, severity, STATES } from "./states.js";
@@ -11,7 +11,7 @@ import { ink, mix } from "./ink.js";
 import { Paper } from "./paper.js";
 import { plainWord, venueText } from "./words.js";
 
-const MOST_PX = 200, MOST_TABS_PX = 160; // of height; more streams than fit there with the smallest cells make the map taller
+const MOST_PX = 200, MOST_TABS_PX = 160; // of height, where they fit with the smallest cells
 const touch = matchMedia("(hover: none)");
 const LIGHT = [0.16, 0.34, 0.56, 0.8, 1];
 
@@ -47,7 +47,7 @@ class StreamMap {
   get count() { return this.store.meta?.streams.length ?? 0; }
 
   sized(width, _, ratio, done) {
-    const most = document.documentElement.dataset.mode === "tabs" ? MOST_TABS_PX : MOST_PX;
+    const most = root.dataset.mode === "tabs" ? MOST_TABS_PX : MOST_PX;
     const layout = grid(Math.max(1, this.count), Math.floor(width), most);
     if (done) {
       this.layout = { ...layout, dot: Math.floor(layout.size * ratio), size: Math.floor(layout.size * ratio) / ratio };
@@ -97,7 +97,7 @@ class StreamMap {
     ctx.strokeRect((at % columns) * dot + line / 2, Math.floor(at / columns) * dot + line / 2, dot - line, dot - line);
   }
 
-  // Every look of a cell, side by side: 0 to 4 recording (by brightness), then the states of `STATES` from 1 on.
+  // Every look of a cell: 0 to 4 recording (by brightness), then `STATES` from 1 on.
   drawAtlas(colours) {
     const { dot } = this.layout;
     const atlas = document.createElement("canvas");
@@ -148,7 +148,7 @@ class StreamMap {
   tell() {
     const counts = tally(this.store.rows.st);
     const words = STATES.map((name, at) => (counts[at] ? `${count(counts[at])} ${plainWord(t(`s-${name}`))}` : "")).filter(Boolean);
-    const text = this.at >= 0 && this.at < this.count ? this.describe(this.at) : t(touch.matches ? "map-touch" : "map-hint", { streams: count(this.count) });
+    const text = this.at >= 0 && this.at < this.count ? this.describe(this.at) : t(touch.matches || root.dataset.mode === "tabs" ? "map-touch" : "map-hint", { streams: count(this.count) });
     put(this.line, text);
     mark(this.line, "title", text);
     const sign = `${words.join()}${this.look}`;
@@ -164,6 +164,8 @@ class StreamMap {
       this.legend.append(item);
       return { item, sample, words, look: -1 };
     });
+    if (!this.frame) this.legend.append(make("li", {}, make("i", { class: "map-frame" }), this.frame = make("span")));
+    put(this.frame, t("map-chosen"));
     const dot = Math.round(12 * (devicePixelRatio || 1));
     this.entries.forEach((entry, at) => {
       entry.item.hidden = !counts[at];

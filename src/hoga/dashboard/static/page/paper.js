@@ -1,4 +1,4 @@
-// A canvas that fills its box at the screen's own resolution, at once when the box changes, seen or not; a sentence where there is no canvas.
+// A canvas that fills its box at the screen's own resolution; a sentence where there is no canvas.
 import { make, mark, put } from "./dom.js";
 import { t } from "./i18n.js";
 
@@ -12,8 +12,7 @@ export function canDraw() {
 }
 
 export class Paper {
-  // `name`: the key of its title, which it is called until the first picture. `onSize(width, height)` in CSS pixels, whenever they change;
-  // `height` of the box, or what `onSize` returns.
+  // `name`: the key of its title. `onSize(width, height)` in CSS pixels, whenever they change; `height` of the box, or what `onSize` returns.
   constructor(box, { name, onSize, focus = false, opaque = true }) {
     this.box = box;
     this.onSize = onSize;
@@ -21,7 +20,7 @@ export class Paper {
     this.ratio = 1;
     this.text = t(name);
     this.later = 0;
-    this.canvas = make("canvas", { class: "paper", role: "img", "aria-label": this.text, ...(focus ? { tabindex: "0" } : {}) });
+    this.canvas = make("canvas", { class: "paper", "aria-label": this.text, ...(focus ? { role: "application", tabindex: "0", "data-role": "picture" } : { role: "img" }) });
     this.ctx = canDraw() ? this.canvas.getContext("2d", { alpha: !opaque }) : null;
     if (!this.ctx) {
       this.words = make("p", { class: "no-canvas" });

@@ -1,11 +1,10 @@
 // What small windows have besides: five tabs, a curve in the room that "now" leaves, and the next instrument by a swipe. Loaded with small.css.
-import { byId, make, mark } from "./dom.js";
+import { byId, make, mark, root } from "./dom.js";
 import { isFlat } from "./layout.js";
 import { setView, view } from "./view.js";
 
 const TABS = { now: "◉", streams: "☰", book: "▤", curves: "∿", incidents: "⚑", trader: "⇄" };
 const SWIPE = 60; // px
-const root = document.documentElement;
 
 export function mountPhone(store) {
   const nav = byId("tabs"), list = byId("incidents"), chosen = byId("chosen");
@@ -34,6 +33,13 @@ export function mountPhone(store) {
     if (left() < 120 || isFlat()) return;
     root.style.setProperty("--now-curve", `${Math.min(260, left())}px`);
     root.toggleAttribute("data-now-curve", true);
+  });
+
+  // The clock stands where times are: the bar has no room for it.
+  store.subscribe(["size", "incidents", "look"], () => {
+    const clock = byId("clock"), head = root.dataset.mode === "tabs" && list.querySelector(".head");
+    if (head && clock.parentNode !== head) head.append(clock);
+    else if (!head && list.contains(clock)) byId("link-said").after(clock);
   });
 
   let touched = null;

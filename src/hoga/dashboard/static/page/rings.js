@@ -1,9 +1,9 @@
-// The curves as this page keeps them: one ring for each range that was looked at, of the whole run and of the chosen instrument.
+// The curves as this page keeps them: a ring for each range that was looked at, of the run and of the chosen instrument.
 import { axis } from "./axis.js";
 import { Ring } from "./timeline.js";
 
 const OWN_STEPS = { "1m": 1000, "15m": 5000, "1h": 5000, "24h": 120_000 };
-const SHELL_MS = 600, AGAIN_MS = 5000;
+const SHELL_MS = 1500, AGAIN_MS = 5000;
 
 class Rings {
   constructor(store) {
@@ -26,7 +26,7 @@ class Rings {
       ring.born = performance.now();
       this.rings.set(key, ring);
     }
-    if (ring.born && performance.now() - ring.born > SHELL_MS) this.ask(of, range, key); // the shell asks when the range or the choice change
+    if (ring.born && (range !== this.store.range() || performance.now() - ring.born > SHELL_MS)) this.ask(of, range, key); // the shell asks for that one
     return ring;
   }
 
@@ -34,7 +34,7 @@ class Rings {
     const now = performance.now();
     if (now - (this.asked.get(key) ?? -Infinity) < AGAIN_MS) return;
     this.asked.set(key, now);
-    this.store.say(of ? { select: of, range, run: false } : { ...(this.store.choice ? { select: this.store.choice } : {}), range });
+    this.store.say({ range, run: !of });
   }
 
   fill(message) {
@@ -52,7 +52,7 @@ class Rings {
     for (const [key, ring] of this.rings) {
       if (key.slice(0, key.lastIndexOf("|")) !== of) continue;
       const last = ring.t.length ? ring.t[ring.t.length - 1] * 1000 : t;
-      if (t - last > Math.max(AGAIN_MS, 2 * ring.step)) this.ask(of, key.slice(key.lastIndexOf("|") + 1), key); // something was missed: asleep, or away
+      if (t - last > Math.max(AGAIN_MS, 2 * ring.step)) this.ask(of, key.slice(key.lastIndexOf("|") + 1), key); // something was missed
       ring.add(t, values);
     }
   }

@@ -1,5 +1,5 @@
-// What the page knows, and who is told when it changes. Modules are mounted into slots and never speak to each other but through here.
-// How, and which keys there are: docs/dashboard.md. Messages say how things are, so the newest one wins; every list here is bounded.
+// What the page knows, and who is told when it changes; docs/dashboard.md has the keys. Modules speak to each other only through here.
+// Messages say how things are, so the newest one wins; every list here is bounded.
 const COLUMNS = ["rate", "rec", "gaps", "q", "med", "p99", "flush", "st", "usual"];
 
 export class Store {
@@ -26,7 +26,7 @@ export class Store {
     this.trader = null;
     this.choice = ""; // "venue:SYMBOL"
     this.book = null;
-    this.link = { state: "wait", since: performance.now(), heard: 0 };
+    this.link = { state: "wait", since: Date.now(), heard: performance.now(), at: Date.now() }; // by both clocks: one stands still in sleep
     this.offset = null; // server's wall clock less ours, ms
     this.stats = { updates: 0, script_ms: 0, worst_ms: 0, bytes: 0, points: 0 };
     this.say = () => {};
@@ -78,7 +78,20 @@ export class Store {
   clock() { return Date.now() + (this.offset ?? 0); }
 
   // Seconds since the recorder last said something, as far as this page knows.
-  age() { return this.news ? (this.news.age ?? 0) + (performance.now() - this.link.heard) / 1000 : 0; }
+  age() { return (this.news?.age ?? 0) + this.silent() / 1000; }
+
+  // ms since the dashboard last said something.
+  silent() { return Math.max(performance.now() - this.link.heard, Date.now() - this.link.at); }
+
+  // Nobody answers: how streams are is not known.
+  forget() {
+    const { st, rate } = this.rows;
+    if (!st.some((flags) => flags != null)) return;
+    st.fill(null);
+    rate.fill(null);
+    this.emit("rows", {});
+    this.touch("rows");
+  }
 
   on(kind, fn) {
     if (!this._on.has(kind)) this._on.set(kind, []);
@@ -119,6 +132,7 @@ export class Store {
       this.days = {};
       this.incidents = [];
     }
+    if (!same && this.choice) this.ask();
     this.emit("meta", message);
     for (const each of message.histories ?? []) this.emit("history", each);
     this.touch("meta");
@@ -141,7 +155,7 @@ export class Store {
     this.reasons = message.reasons;
     this.totals = message.totals ?? null;
     const offset = message.t - Date.now();
-    if (this.offset == null || offset > this.offset || this.offset - offset > 500) this.offset = offset; // the quickest arrival is nearest
+    if (this.offset == null || offset > this.offset || this.offset - offset > 500) this.offset = offset; // the quickest is nearest
     if (message.rows) {
       for (const name of COLUMNS) {
         const fresh = message.rows[name];
@@ -184,6 +198,6 @@ export class Store {
     this.touch("choice", "book");
   }
 
-  // What is looked at, and over which range: said when it changes, and to a server that has forgotten it.
+  // What is looked at, and over which range.
   ask() { this.say({ ...(this.choice ? { select: this.choice } : {}), range: this.range() }); }
 }

@@ -1,6 +1,6 @@
 // The list of instruments: trouble first, thousands of rows of which only those in sight exist, and a search in words.
 import { axis } from "./axis.js";
-import { head, make, mark, put, tool } from "./dom.js";
+import { head, make, mark, put, root, tool } from "./dom.js";
 import { count, ms, rate } from "./format.js";
 import { t } from "./i18n.js";
 import { openChosen } from "./layout.js";
@@ -34,7 +34,7 @@ export function mountStreams(slot, store) {
   let search = null, rates = null, order = [], rows = [], lookedAt = 0, stirred = -1e9, height = 0, top = 0;
   const ranks = new Map(); // instrument → how busy it is, in steps: the order does not tremble
 
-  const rowHeight = () => (document.documentElement.dataset.mode === "tabs" || document.documentElement.hasAttribute("data-few") ? 44 : 32);
+  const rowHeight = () => (root.dataset.mode === "tabs" || root.hasAttribute("data-few") ? 44 : 32);
 
   const arrange = (fresh) => {
     lookedAt = performance.now();
@@ -101,7 +101,7 @@ export function mountStreams(slot, store) {
     const now = performance.now();
     const asked = changed.has("meta") || changed.has("view") || changed.has("look");
     if (asked || (now - lookedAt > SETTLE_MS && now - stirred > CALM_MS)) arrange(asked);
-    const { mode, tab } = document.documentElement.dataset; // to ask for its size would lay out the page
+    const { mode, tab } = root.dataset; // to ask for its size would lay out the page
     if (mode === "tabs" && tab !== "streams") return;
     const size = rowHeight();
     if (asked || changed.has("size") || !height) {

@@ -1,4 +1,4 @@
-// A day as a strip: runs of minutes that are alike, and what of them falls on one dot of the screen. Pure.
+// A day as a strip: runs of minutes that are alike, and what falls on one dot of the screen. Pure.
 //   n  not recording yet     r  recorded whole     a to i  one to nine tenths of the minute missed     m  missed whole
 // What comes after the last run has not come yet.
 export const MINUTES = 1440;
@@ -7,7 +7,7 @@ export const MISSED = 11;
 
 const levelOf = (sign) => (sign === "n" ? NONE : sign === "r" ? WHOLE : sign === "m" ? MISSED : sign >= "a" && sign <= "i" ? 2 + sign.charCodeAt(0) - 97 : null);
 
-// Calls `take(level, from, to)` for each run of minutes of a text like "n720r600c1m3". What is odd is passed over.
+// `take(level, from, to)` for each run of a text like "n720r600c1m3". What is odd is passed over.
 function runs(text, take) {
   let at = 0;
   for (const [, sign, length] of text.matchAll(/([a-z])(\d+)/g)) {
@@ -26,7 +26,7 @@ export function read(text) {
   return { levels, until };
 }
 
-// The worst level of each of `dots` columns: a missed minute is seen on the narrowest screen. 255: not come yet.
+// The worst level of each of `dots` columns; 255: not come yet.
 export function dotsOf({ levels, until }, dots) {
   const out = new Uint8Array(dots);
   for (let dot = 0; dot < dots; dot += 1) {
@@ -47,7 +47,7 @@ export function minuteOf({ levels, until }, minute) {
   return { key: level === NONE ? "before" : level === WHOLE ? "whole" : level === MISSED ? "missed" : "part", tenths: level >= 2 && level < MISSED ? level - 1 : 0 };
 }
 
-// Minutes in which something is missing, and those recorded whole; of thousands of instruments at once, hence from the runs.
+// Minutes in which something is missing, and those recorded whole; from the runs, for there may be thousands of strips.
 export function countOf(text) {
   let missed = 0, whole = 0;
   const until = runs(text, (level, from, to) => { if (level > WHOLE) missed += to - from; else if (level === WHOLE) whole += to - from; });

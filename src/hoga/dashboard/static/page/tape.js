@@ -33,7 +33,7 @@ export class Tape {
   }
 }
 
-// As it came, thousands apart; as many digits as the ladder has, more only where they tell something.
+// As it came, thousands apart; with the ladder's digits, or more where they tell something.
 function plain(text, least = 0) {
   const read = parse(text);
   if (!read) return text;

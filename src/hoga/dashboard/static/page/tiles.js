@@ -1,6 +1,6 @@
 // Six figures that say how it goes, each with the curve of the last minutes; a click leads to what is behind it.
 import { axis } from "./axis.js";
-import { make, mark, put } from "./dom.js";
+import { make, mark, put, root } from "./dom.js";
 import { bytes, count, plainMs, rate, share, span } from "./format.js";
 import { t } from "./i18n.js";
 import { leadTo } from "./layout.js";
@@ -37,7 +37,7 @@ export function mountTiles(slot, store) {
   });
 
   const paint = () => {
-    const stopped = document.documentElement.dataset.state === "stopped";
+    const stopped = root.dataset.state === "stopped";
     for (const each of tiles) {
       const { text, unit, sub, level } = each.tile.figure(store);
       put(each.figure, text);
@@ -72,10 +72,10 @@ export function mountTiles(slot, store) {
   store.subscribe(["point", "look"], () => { if (!axis.paused) draw(); });
 }
 
-function latency({ totals, meta, instruments }) {
+function latency({ totals, meta, instruments, reasons }) {
   if (totals?.p50 == null && totals?.p99 == null) return { text: "–", unit: "", sub: t("tile-not-yet") };
-  const worst = instruments[totals.worst_of];
-  return { text: `${plainMs(totals.p50)} / ${plainMs(totals.p99)}`, unit: "ms", sub: worst && instruments.length > 1 ? t("tile-worst", { name: worst.symbol, ms: plainMs(totals.worst) }) : t("tile-p50-p99"), level: totals.p99 > (meta?.threshold ?? Infinity) ? "bad" : null };
+  const worst = instruments[totals.worst_of], off = totals.p50 < 0 || reasons.some(({ code }) => /^(clock|skewed)/.test(code));
+  return { text: `${plainMs(totals.p50)} / ${plainMs(totals.p99)}`, unit: "ms", sub: off ? t("tile-clock") : worst ? t("tile-worst", { name: worst.symbol, ms: plainMs(totals.worst) }) : "", level: off ? "warn" : totals.p99 > (meta?.threshold ?? Infinity) ? "bad" : null };
 }
 
 function incidents({ totals }) {

@@ -1,7 +1,7 @@
-// The one time axis of the page: ranges, folding of points, labels, bands. Times are milliseconds of the server's clock. Pure.
+// The one time axis: ranges, folding of points, labels, bands. Times are ms of the server's clock. Pure.
 export const RANGES = { "1m": 60_000, "15m": 900_000, "1h": 3_600_000, "24h": 86_400_000 };
 export const STEPS = { "1m": 1000, "15m": 1000, "1h": 5000, "24h": 120_000 };
-const LARGEST = new Set(["p99", "worst", "disk99", "queue", "lag", "gc", "fsync"]); // when several points become one, the largest counts; of all others the mean
+const LARGEST = new Set(["p99", "worst", "disk99", "queue", "lag", "gc", "fsync"]); // of several points the largest counts; of all others the mean
 
 // Points that are evenly spaced, oldest first; a moment without any is null. Bounded by its range.
 export class Ring {
@@ -13,7 +13,7 @@ export class Ring {
     this.folded = new Map();
   }
 
-  // What the server kept: {t0, step, n, series}. Where it knows nothing, what is known here stays: begun anew, it may have forgotten it.
+  // What the server kept: {t0, step, n, series}. Where it knows nothing, what is known here stays.
   fill({ t0, step, n, series }) {
     const same = step === this.step, known = new Map();
     if (same) this.t.forEach((at, place) => { if (at * 1000 < t0 + n * step) known.set(at * 1000, place); });
@@ -64,7 +64,7 @@ export class Ring {
   get(name) { return this.series.get(name) ?? new Array(this.t.length).fill(null); }
 }
 
-// Each series on top of those before it; where one has no value it adds nothing, where none has, there is none.
+// Each series on top of those before it; null only where none has a value.
 export function stacked(rows) {
   const length = rows[0]?.length ?? 0;
   const sums = rows.map(() => new Array(length).fill(null));
@@ -90,7 +90,7 @@ export function marks(from, to, most, local) {
 }
 const TICKS = [1000, 2000, 5000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000, 3_600_000, 7_200_000, 10_800_000, 14_400_000, 21_600_000, 43_200_000, 86_400_000];
 
-// Spans of incidents between from and to, as [from, to, open], those alone of which `of` says so; such as touch are one.
+// Spans of incidents between from and to, as [from, to, open], of which `of` says so; such as touch are one.
 export function bands(incidents, from, to, now, of = null) {
   const spans = incidents
     .filter((each) => of == null || of(each))
@@ -120,7 +120,7 @@ export function summary(values) {
   return known.length ? { low: Math.min(...known), high: Math.max(...known), now: known.at(-1) } : null;
 }
 
-// A round top for an axis from 0 to at least `most`, and the steps up to it: 0, …, top; three or four of them.
+// Round steps of an axis from 0 to at least `most`: 0, …, top; three or four of them.
 export function linearAxis(most) {
   if (!(most > 0)) return [0, 1];
   const by = 10 ** Math.floor(Math.log10(most / 3));
@@ -129,7 +129,7 @@ export function linearAxis(most) {
   for (let at = 0; ; at += 1) { out.push(Number((at * step).toPrecision(12))); if (at * step >= most * 0.999) return out; }
 }
 
-// The same for a logarithmic one: [low, high, marks]. Decades, and what lies between where there are few of them.
+// The same for a logarithmic one: [low, high, marks].
 export function logAxis(low, high) {
   if (!(low > 0) || !(high > 0)) return [0.1, 10, [0.1, 1, 10]];
   const steps = [];

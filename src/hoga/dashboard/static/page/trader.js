@@ -38,7 +38,7 @@ function furnish(slot) {
   const ask = make("div", { id: "flatten-sure", role: "group", "aria-labelledby": "flatten-ask", hidden: "" }, make("p", { id: "flatten-ask" }), button("confirm", "t-confirm", { class: "danger" }), button("cancel", "t-cancel"));
   slot.append(
     make("div", { class: "head" }, make("h2", { id: "h-trader" }, word("t-title"), " ", make("small", { id: "trader-sub" })), make("div", { id: "flatten" }, button("arm", "t-flatten"), ask, make("p", { id: "flatten-said", role: "status" }))),
-    make("p", { id: "trader-rung", role: "status" }), make("ul", { id: "trader-causes" }), make("dl", { id: "trader-tiles", class: "tiles" }),
+    make("p", { id: "trader-rung", "aria-hidden": "true" }), make("p", { id: "trader-said", class: "quiet", role: "status" }), make("ul", { id: "trader-causes" }), make("dl", { id: "trader-tiles", class: "tiles" }),
     part("positions", [word("t-positions")], [table("position"), make("p", { id: "no-position", "data-t": "t-flat" })]),
     part("orders", [word("t-orders"), " ", make("small", { id: "order-count" })], [table("order")]),
     make("div", { class: "columns even inner" }, part("room", [word("t-room")], [table("room")]), part("accounts", [word("t-accounts")], [table("account"), table("instrument")])),
@@ -88,7 +88,9 @@ class Trader {
     const level = gone ? "bad" : LEVELS[it.rung] ?? "bad";
     const testnet = it.testnet.length ? ` · TESTNET ${it.testnet.join(", ")}` : it.simulated ? ` · ${t("t-simulated")}` : "";
     put(byId("trader-sub"), `${t(`t-mode-${it.mode}`)}${testnet} · ${it.trader} · ${t("p-started")} ${stamp(it.started_ns / 1e6, isLocal())}`);
-    put(byId("trader-rung"), gone ? `✕ ${t(it.alive ? "t-stale" : "t-gone", { seconds: Math.round(it.age), rung: it.rung })}` : `${GLYPHS[level]} ${it.rung}: ${t(`t-rung-${it.rung}`)}${it.running ? "" : ` · ${t("t-waiting")}`}`);
+    const text = (seconds) => (gone ? `✕ ${t(it.alive ? "t-stale" : "t-gone", { seconds, rung: it.rung })}` : `${GLYPHS[level]} ${it.rung}: ${t(`t-rung-${it.rung}`)}${it.running ? "" : ` · ${t("t-waiting")}`}`);
+    put(byId("trader-rung"), text(Math.round(it.age)));
+    put(byId("trader-said"), text("…")); // spoken when it changes: without what counts
     mark(byId("trader-rung"), "data-level", level);
     const causes = it.causes.map((each) => [`${t(`t-cause-${each.cause}`)}${each.subject ? ` · ${each.subject}` : ""}${each.detail ? ` (${each.detail})` : ""} · ${clock(each.since_ns / 1e6, isLocal())}`, "warn"]);
     if (it.incident) causes.push([t("t-resume", { incident: it.incident, data: it.data }), "bad"]);

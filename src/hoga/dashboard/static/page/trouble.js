@@ -11,8 +11,9 @@ export function verdictText({ code, args }, store) { return t(`r-${code}`, count
 
 // The same for the bar, in a few words.
 export function shortVerdict(reason, store) {
-  const key = `v-${reason.code}`;
-  return known(key) ? t(key, counted(reason.args, store)) : verdictText(reason, store);
+  const key = `v-${reason.code}`, words = counted(reason.args, store);
+  if (!known(key)) return verdictText(reason, store);
+  return t(key, { ...words, names: words.names?.replace(/(^|, )[a-z][\w-]*:/g, "$1") }); // without their venues
 }
 
 // Since when, as a time of day: from the moments that the server names, or from the seconds that it counted.

@@ -1,7 +1,7 @@
 // English. The map.
 export default {
   map: {
-    none: "No streams yet.", hint: "{streams} streams. Point at one to name it; arrows move, Enter chooses.", touch: "{streams} streams. A tap chooses one.",
+    chosen: "chosen", none: "No streams yet.", hint: "{streams} streams. Point at one to name it; arrows move, Enter chooses.", touch: "{streams} streams. A tap chooses one.",
     alt: "Map of {streams} streams: {states}", usual: "usually {rate}",
   },
 };

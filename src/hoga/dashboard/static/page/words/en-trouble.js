@@ -23,7 +23,7 @@ export default {
     disconnected: "{connection} down for {span} · again in {retry} s (attempt {attempt})",
     "never-connected": "{connection} not connected for {span} · again in {retry} s (attempt {attempt})",
     silent: "{count} silent for {span}: {names} · halted, or misspelt?",
-    gate: "too late: {names}, median {median} ms · recorded again below {threshold} ms",
+    gate: "{names} too late: {median} ms · opens below {threshold} ms",
     "disk-full": "the disk is full: {room} free · goes on above {kept}",
     "disk-low": "the disk is nearly full: {room} free · recording pauses at {kept}",
     unsubscribed: "subscription not accepted for {span}: {names} · asked again",

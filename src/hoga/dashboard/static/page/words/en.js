@@ -1,6 +1,6 @@
 // English. What is always needed.
 export default {
-  skip: "Skip to the streams", simulated: "SIMULATED DATA: this is not a market", connections: "Connections", log: "Log",
+  picture: "picture", skip: "Skip to the streams", simulated: "SIMULATED DATA: this is not a market", connections: "Connections", log: "Log",
   never: "not in sight", none: "none", happened: "Incidents", find: "Search", less: "less", age: "{span} old",
   "viewers-1": "1 viewer", "minutes-1": "1 minute",
   "not-told-yet": "Waiting for the recorder.", "up-of": "{up} of {all} up", "machine-recorder": "Machine and recorder", "of-cpus": "of {count}",
@@ -27,7 +27,7 @@ export default {
     sort: "Order of the list",
   },
   loss: {
-    "": "lost: {loss}", none: "none lost", unknown: "not countable", least: "at least {count}",
+    "": "frames lost: {loss}", none: "none lost", unknown: "not countable", least: "at least {count}",
   },
   g: {
     disconnect: "disconnected", "latency-gate": "too late", backpressure: "disk too slow", "disk-full": "disk full", crash: "killed", shutdown: "stopped", silence: "silent",
@@ -59,8 +59,8 @@ export default {
     health: "health {percent} %", epoch: "epoch {epoch}", down: "down since {time} ({span})", again: "again in {seconds} s (attempt {attempt})", trying: "attempt {attempt}",
   },
   tile: {
-    "records-1": "1 record", rate: "Frames", latency: "Latency", share: "Recorded today", incidents: "Incidents today", todisk: "To disk", disk: "Disk", records: "{count} records",
-    "not-yet": "not known yet", day: "{share} % of the UTC day so far", worst: "worst {name} {ms} ms", "p50-p99": "half / 99 of 100", open: "{count} open",
+    clock: "not latencies: the clocks differ", "records-1": "1 record", rate: "Frames", latency: "Latency p50 / p99", share: "Recorded today", incidents: "Incidents today", todisk: "To disk", disk: "Disk", records: "{count} records",
+    "not-yet": "not known yet", day: "{share} % of the UTC day so far", worst: "worst {name} {ms} ms", open: "{count} open",
     "of-today": "of {count} today", "nothing-lost": "nothing was lost", "p50-most": "half {p50}, most {most} ms", free: "{unit} free", "days-later": "days left: known in 1 h",
     pace: "hoga writes {pace} a day", years: "for ten years and more", days: "days left", left: "left", "free-pace": "{free} free, {pace} a day",
   },
@@ -87,11 +87,8 @@ export default {
   },
   pc: {
     rate: "Frames per second", latency: "Latency", disk: "Receipt to disk", load: "Processors and queue", cpu: "machine", collector: "recorder, of one processor",
-    "collector-short": "recorder", queue: "records waiting", alt: "{title}, {from} to {to}", said: "{name}: now {now}, lowest {low}, highest {high}",
+    "collector-short": "recorder", queue: "records waiting", alt: "{title}, {from} to {to}", said: "{name}: last {now}, lowest {low}, highest {high}",
     empty: "nothing was measured in this time", bands: "Incidents marked: {count}",
-  },
-  range: {
-    "1m": "The last minute", "15m": "The last 15 minutes", "1h": "The last hour", "24h": "The last 24 hours",
   },
   tape: {
     "": "Last trades", time: "Time", none: "No trade in the last five minutes.", never: "Trades of this instrument are not recorded.", lost: "{count} trades came too fast to be shown.",
@@ -102,7 +99,7 @@ export default {
   day: {
     none: "No instruments yet.", said: "{whole} of {count} instruments have no minute with a loss today.", worst: "Worst: {name}, {words}.",
     minutes: "{whole} min whole, {missed} min with a loss", ahead: "not judged yet", before: "not recorded: recording had not begun", whole: "recorded whole",
-    part: "up to {share} % of the minute missed", missed: "missed", lost: "frames lost: {loss}",
+    part: "up to {share} % of the minute missed", missed: "missed",
   },
   own: {
     none: "No incident of it today.", some: "{count} incidents of it today:", one: "1 incident of it today:",

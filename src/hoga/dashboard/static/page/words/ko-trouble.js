@@ -20,7 +20,7 @@ export default {
     disconnected: "{connection} {span}째 끊김 · {retry}초 후 {attempt}번째 시도",
     "never-connected": "{connection} {span}째 연결 못 함 · {retry}초 후 {attempt}번째 시도",
     silent: "무응답 {count}개, {span}째: {names} · 거래 정지나 오타?",
-    gate: "지연 초과: {names}, 중앙값 {median} ms · {threshold} ms 아래에서 다시 기록",
+    gate: "{names} 지연 초과: {median} ms · {threshold} ms 아래에서 열림",
     "disk-full": "디스크가 가득 참: 여유 {room} · {kept} 위에서 재개",
     "disk-low": "디스크가 거의 참: 여유 {room} · {kept}에서 기록 중단",
     unsubscribed: "구독이 {span}째 받아들여지지 않음: {names} · 다시 요청함",

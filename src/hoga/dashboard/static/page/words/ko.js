@@ -1,6 +1,6 @@
 // Korean. What is always needed.
 export default {
-  skip: "스트림으로 건너뛰기", simulated: "모의 데이터: 실제 시장이 아닙니다", connections: "연결", log: "로그", never: "예상되지 않음",
+  picture: "그림", skip: "스트림으로 건너뛰기", simulated: "모의 데이터: 실제 시장이 아닙니다", connections: "연결", log: "로그", never: "예상되지 않음",
   none: "없음", happened: "사고", find: "찾기", less: "접기", age: "{span} 전 값", "viewers-1": "접속자 1명", "minutes-1": "1분",   "not-told-yet": "기록기를 기다리는 중입니다.", "up-of": "{all}개 중 {up}개 연결", "machine-recorder": "시스템과 기록기",
   "of-cpus": "/ {count}개", "in-use-rss": "{percent}, 기록기 {rss}", "free-of": "{total} 중 {free} 여유", "p50-p99-most": "{p50} / {p99} / {most}", "net-in-out": "수신 {in}/s · 송신 {out}/s",
   "after-an-hour": "1시간 뒤에 알 수 있음", "days-at": "{span}, 하루 {pace}", "clock-by": "{ms} 차이 (기준: {source})", "clock-unknown": "비교할 기준 없음", minutes: "{count}분",
@@ -22,7 +22,7 @@ export default {
     group: "호가 묶기", streams: "스트림 {count}개", range: "곡선의 기간", now: "현재", tabs: "화면 나누기", "streams-1": "스트림 1개", filter: "찾기", sort: "목록 순서",
   },
   loss: {
-    "": "손실: {loss}", none: "손실 없음", unknown: "셀 수 없음", least: "최소 {count}",
+    "": "잃은 프레임: {loss}", none: "손실 없음", unknown: "셀 수 없음", least: "최소 {count}",
   },
   g: {
     disconnect: "연결 끊김", "latency-gate": "지연 초과", backpressure: "디스크 느림", "disk-full": "디스크 부족", crash: "강제 종료", shutdown: "정지", silence: "무응답", "sequence-gap": "번호 누락",
@@ -52,8 +52,8 @@ export default {
     epoch: "에포크 {epoch}", down: "{time}부터 끊김 ({span})", again: "{seconds}초 후 {attempt}번째 시도", trying: "{attempt}번째 시도 중",
   },
   tile: {
-    "records-1": "기록 1건", rate: "프레임", latency: "지연", share: "오늘 기록률", incidents: "오늘의 사고", todisk: "디스크까지", disk: "디스크", records: "기록 {count}건", "not-yet": "아직 알 수 없음",
-    day: "오늘(UTC) 지금까지의 {share} %", worst: "최악 {name} {ms} ms", "p50-p99": "절반 / 100 중 99", open: "{count}건 진행 중", "of-today": "오늘 {count}건", "nothing-lost": "손실 없음",
+    clock: "시계가 달라 지연이 아님", "records-1": "기록 1건", rate: "프레임", latency: "지연 p50 / p99", share: "오늘 기록률", incidents: "오늘의 사고", todisk: "디스크까지", disk: "디스크", records: "기록 {count}건", "not-yet": "아직 알 수 없음",
+    day: "오늘(UTC) 지금까지의 {share} %", worst: "최악 {name} {ms} ms", open: "{count}건 진행 중", "of-today": "오늘 {count}건", "nothing-lost": "손실 없음",
     "p50-most": "절반 {p50}, 최대 {most} ms", free: "{unit} 여유", "days-later": "남은 날: 1시간 뒤에 계산", pace: "hoga가 하루 {pace} 기록", years: "10년 이상", days: "일 남음", left: "남음",
     "free-pace": "여유 {free}, 하루 {pace}",
   },
@@ -78,10 +78,7 @@ export default {
   },
   pc: {
     rate: "초당 프레임", latency: "지연", disk: "수신 → 디스크", load: "프로세서와 대기열", cpu: "전체", collector: "기록기 (코어 하나 기준)", "collector-short": "기록기", queue: "대기 중인 레코드",
-    alt: "{title}, {from}부터 {to}까지", said: "{name}: 지금 {now}, 최저 {low}, 최고 {high}", empty: "이 시간에는 측정값이 없습니다", bands: "사고 {count}건이 표시되어 있습니다",
-  },
-  range: {
-    "1m": "최근 1분", "15m": "최근 15분", "1h": "최근 1시간", "24h": "최근 24시간",
+    alt: "{title}, {from}부터 {to}까지", said: "{name}: 마지막 {now}, 최저 {low}, 최고 {high}", empty: "이 시간에는 측정값이 없습니다", bands: "사고 {count}건이 표시되어 있습니다",
   },
   tape: {
     "": "최근 체결", time: "시각", none: "최근 5분 동안 체결이 없습니다.", never: "이 종목의 체결은 기록하지 않습니다.", lost: "체결 {count}건은 너무 빨라 표시하지 못했습니다.",
@@ -91,7 +88,7 @@ export default {
   },
   day: {
     none: "아직 종목이 없습니다.", said: "종목 {count}개 중 {whole}개는 오늘 손실이 있는 분이 없습니다.", worst: "가장 나쁨: {name}, {words}.", minutes: "온전한 {whole}분, 손실이 있는 {missed}분", ahead: "아직 판정 전",
-    before: "기록 시작 전", whole: "모두 기록됨", part: "이 분의 최대 {share} % 누락", missed: "누락", lost: "잃은 프레임: {loss}",
+    before: "기록 시작 전", whole: "모두 기록됨", part: "이 분의 최대 {share} % 누락", missed: "누락",
   },
   own: {
     none: "오늘 이 종목의 사고는 없습니다.", some: "오늘 이 종목의 사고 {count}건:", one: "오늘 이 종목의 사고 1건:",
