@@ -11,21 +11,26 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from hoga.app.config import load_config
+from hoga.app.config.rooms import sealing_config
 from hoga.app.run import Run, run_until_stopped
 from hoga.app.venue_run import VenueRun
+from hoga.archive.form.manifest import read_manifest
 from hoga.archive.keep.life import read_last_life
 from hoga.archive.keep.seal import seal_and_keep
+from hoga.archive.prove.verify import verify
 from hoga.core.errors import ArchiveBusy, ArchiveError
 from hoga.core.ledger import Gap, Reason
 from hoga.recorder.intake import DISK_FULL, GATED
 from hoga.recorder.recorder import Recorder
 from hoga.runtime.durable import write_file
 from hoga.runtime.shutdown import Phase, ShutdownManager
+from tests.archive_journal.desk import Desk
 from tests.recorder.test_sealing import InlinePool
-from tests.waiting import LONG_S
+from tests.waiting import LONG_S, eventually
 
 CONFIG = """
 SYMBOLS = BTCUSDT
@@ -317,3 +322,37 @@ class NoDashboard:
 
     async def url(self) -> None:
         """Nor to be found."""
+
+
+async def test_what_a_start_could_not_recover_is_sealed_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    be_patient(monkeypatch)
+    monkeypatch.setattr(
+        "hoga.app.venue_run.sealing_config", lambda *about: msgspec.structs.replace(sealing_config(*about), seal_again=(0.02,))
+    )
+    desk = Desk(tmp_path / "data" / "binance")
+    journal = desk.journal(range(5), ended=False)
+    blocked = desk.root / "orderbook" / "temporary" / "ETHUSDT_orderbook_2026-11-20"
+    blocked.write_text("a file in the place of the folder")
+    path = tmp_path / "hoga.conf"
+    path.write_text(CONFIG.partition("[binance-usdm]")[0])
+    run = Run(load_config(path, overrides=[], environ={}, data_dir=tmp_path / "data"), InlinePool())  # type: ignore[arg-type]
+    async with ShutdownManager() as shutdown:
+        await run.start(shutdown)
+        (venue,) = run.venues
+        assert venue.sealing.stats.waiting == 1
+        await eventually(lambda: len(list(desk.folder.glob("*.journal"))) == 2)
+        found = await asyncio.to_thread(verify, [desk.root])
+        assert str(journal) in {problem.file for problem in found.problems if problem.kind == "unrecovered"}
+        assert not list(desk.root.rglob("ETHUSDT*.manifest.json"))
+        blocked.unlink()
+        await eventually(lambda: venue.sealing.stats.waiting == 0 and len(list(desk.root.rglob("*2026-11-20.manifest.json"))) == 3)
+        assert not journal.exists()
+        found = await asyncio.to_thread(verify, [desk.root])
+        assert found.ok, found.problems
+    assert shutdown.report is not None
+    assert shutdown.report.clean, shutdown.report
+    found = verify([desk.root])
+    assert found.ok, found.problems
+    manifest = read_manifest(desk.root / "orderbook" / "ETHUSDT_orderbook_2026-11-20.manifest.json")
+    assert manifest is not None
+    assert manifest.records == 5

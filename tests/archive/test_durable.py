@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import ctypes
 import errno
 import os
 from collections.abc import Callable, Iterator
@@ -94,3 +95,31 @@ def test_a_device_or_a_pipe_that_was_named_for_a_result_is_written_into(tmp_path
         assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]
     finally:
         os.close(reader)
+
+
+def test_a_file_system_that_could_not_write_is_told_of_and_not_asked_again_by_other_means(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(fd: int) -> int:
+        ctypes.set_errno(errno.EIO)
+        return -1
+
+    durable.sync_filesystem([tmp_path])
+    monkeypatch.setattr(durable, "_syncfs", refuse)
+    with pytest.raises(OSError, match="Input/output error"):
+        durable.sync_filesystem([tmp_path])
+    fd = durable.open_folder(tmp_path)
+    with pytest.raises(OSError, match="Input/output error"):
+        durable.sync_filesystem([fd])
+    os.close(fd)
+    monkeypatch.setattr(durable, "_syncfs", None)
+    assert not durable.syncs_filesystems()
+    with pytest.raises(OSError, match="not implemented"):
+        durable.sync_filesystem([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("release", "tells"), [("5.7.19", False), ("5.8.0-53-generic", True), ("6.1", True), ("4.18.0-553.el8", False), ("?", False)]
+)
+def test_a_system_whose_sync_tells_no_errors_is_not_believed(release: str, tells: bool) -> None:
+    assert durable._tells_errors(release) is tells

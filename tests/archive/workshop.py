@@ -52,6 +52,7 @@ class Workshop:
         self.ledger = SeriesDay(directory, symbol, kind, day).ledger
         self.text: dict[tuple[str, int], bytes] = {}
         self.start_ns = day_start_ns(day)
+        self.gaps = 0
 
     def minute_ns(self, minute: str) -> int:
         return self.start_ns + (int(minute[:2]) * 60 + int(minute[3:])) * MINUTE_NS
@@ -108,7 +109,8 @@ class Workshop:
         append_entries(self.ledger, entries, durable=False)
 
     def tell_gap(self, gap: Gap) -> None:
-        self.tell(GapEntry(journal="gaps", at=len(self.text) + 1, gap=gap))
+        self.gaps += 1
+        self.tell(GapEntry(journal="gaps", at=self.gaps, gap=gap))
 
     def all_text(self) -> bytes:
         return b"".join(self.text[key] for key in sorted(self.text))

@@ -13,6 +13,7 @@ from hoga.archive.form.manifest import read_manifest
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import minute_span
 from hoga.archive.keep.join import join_parts
+from hoga.archive.keep.lock import FolderLock
 from hoga.archive.keep.merge import merge_day
 from hoga.archive.keep.recover import recover, recover_folder
 from hoga.archive.keep.seal import SealJob, seal_and_keep
@@ -264,3 +265,21 @@ def test_what_bears_the_name_of_a_file_and_is_none_is_named(desk: Desk) -> None:
     odd[1].symlink_to(odd[1].name)
     odd[2].mkdir()
     assert {(problem.kind, problem.file) for problem in check(desk.root).problems} >= {("unreadable", str(path)) for path in odd}
+
+
+def test_what_a_running_recorder_could_not_recover_is_a_problem_and_what_it_writes_is_none(desk: Desk) -> None:
+    desk.journal(range(5), ended=False)
+    lock = FolderLock(desk.folder)
+    assert lock.acquire()
+    try:
+        assert findings(desk.root) == {"open"}, "it recovers at this moment, or has just begun to write"
+        left = desk.journal(range(5), start_ns=NOON_NS + MINUTE_NS, lane=3, ended=False)
+        now = desk.journal(range(3), start_ns=NOON_NS + 3 * MINUTE_NS, session=f"{NOON_NS + 2 * MINUTE_NS:x}", ended=False)
+        report = check(desk.root)
+        assert [(finding.kind, finding.file) for finding in report.findings] == [("open", str(now))]
+        unrecovered = [problem for problem in report.problems if problem.kind == "unrecovered"]
+        assert len(unrecovered) == 2
+        assert str(left) in {problem.file for problem in unrecovered}, "whatever lanes there are today"
+        assert "tries again" in unrecovered[0].detail
+    finally:
+        lock.release()

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import random
+import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
+from hoga.archive.form.ledger import LiveEntry
 from hoga.archive.form.manifest import read_manifest
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.join import waiting_parts
-from hoga.archive.keep.seal import SealResult
+from hoga.archive.keep.recover import recover_folder
+from hoga.archive.keep.seal import SealJob, SealResult, discard_journals, seal_and_keep
 from hoga.archive.prove.verify import verify
-from hoga.core.times import MINUTE_NS, day_start_ns
+from hoga.core.ledger import Reason
+from hoga.core.times import MINUTE_NS, SECOND_NS, day_start_ns
 from hoga.recorder import sealing as module
 from hoga.recorder.config import SealingConfig
 from hoga.recorder.sealing import Sealing, level_for
+from hoga.runtime import durable
+from hoga.runtime.pool import WorkerPool
 from tests.archive.workshop import read_records
 from tests.archive_journal.desk import BOOK, ETH, Desk
 from tests.recorder.workbench import NOON_NS
@@ -44,6 +54,17 @@ class InlinePool:
         await asyncio.sleep(0)
         self.trouble(name)
         return function(*arguments)
+
+
+@contextmanager
+def killed_before_it_could_join(pool: InlinePool) -> Iterator[None]:
+    def trouble(name: str) -> None:
+        if name == "_join_job":
+            raise OSError("killed")
+
+    pool.trouble = trouble
+    yield
+    pool.trouble = lambda name: None
 
 
 @pytest.fixture
@@ -151,8 +172,8 @@ async def test_a_journal_goes_only_after_what_it_tells_is_kept(desk: Desk, pool:
 async def test_parts_of_a_longer_interval_are_joined_though_the_interval_is_a_minute_now(desk: Desk, pool: InlinePool) -> None:
     earlier = sealing(desk, pool, interval_min=60)
     earlier.journal_closed(desk.journal(range(5), start_ns=MIDNIGHT_NS - MINUTE_NS, interval_min=60))
-    earlier._left[Path()] = None  # killed before it could join
-    await earlier.finish(timeout_s=LONG_S)
+    with killed_before_it_could_join(pool):
+        await earlier.finish(timeout_s=LONG_S)
     assert list(desk.root.rglob("parts/*.zip"))
     work = sealing(desk, pool)
     work.catch_up(today="2026-11-21")
@@ -420,8 +441,8 @@ async def test_what_an_earlier_life_left_is_joined_and_merged_at_the_start(desk:
         earlier.journal_closed(
             desk.journal(range(minute * 5 + 50, minute * 5 + 55), start_ns=MIDNIGHT_NS + minute * MINUTE_NS, interval_min=60)
         )
-    earlier._left[Path()] = None  # killed before it could join
-    await earlier.finish(timeout_s=LONG_S)
+    with killed_before_it_could_join(pool):
+        await earlier.finish(timeout_s=LONG_S)
     assert list(desk.root.rglob("parts/*.zip"))
     work = sealing(desk, pool, interval_min=60)
     work.catch_up(today="2026-11-21")
@@ -440,3 +461,184 @@ async def test_finish_gives_up_in_time(desk: Desk, pool: InlinePool) -> None:
     began = asyncio.get_running_loop().time()
     assert not await work.finish(timeout_s=0.2)
     assert asyncio.get_running_loop().time() - began < 30
+
+
+class Twice(InlinePool):
+    """A worker died behind its work, and the pool began the job anew."""
+
+    async def submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        if function is seal_and_keep:
+            function(*arguments)
+        return await super().submit(function, *arguments)
+
+
+@pytest.mark.parametrize("interval_min", [1, 5])
+async def test_a_seal_that_the_pool_begins_anew_doubles_nothing(desk: Desk, interval_min: int) -> None:
+    work = sealing(desk, Twice(), interval_min=interval_min)
+    for minute in range(2):
+        work.journal_closed(
+            desk.journal(range(minute * 5, minute * 5 + 5), start_ns=NOON_NS + minute * MINUTE_NS, interval_min=interval_min)
+        )
+    await until(lambda: work.stats.waiting == 0)
+    assert await work.finish(timeout_s=LONG_S)
+    check_once(desk, 10)
+
+
+def check_once(desk: Desk, count: int) -> None:
+    for symbol, kind in (("BTCUSDT", "orderbook"), ("BTCUSDT", "execution"), ("ETHUSDT", "orderbook")):
+        assert desk.archive.check_balance(symbol, kind) == (count, count, 0), (symbol, kind)
+        entries = [msgspec.structs.replace(entry, at=0) for entry in desk.archive.ledger(symbol, kind) if isinstance(entry, LiveEntry)]
+        assert len(entries) == len(set(entries)), "each span is told once"
+    report = verify([desk.root])
+    assert report.ok, report.problems
+    assert not [path for path in desk.root.rglob("*") if path.name.endswith((".tmp", ".journal", ".merging", "left.json"))]
+
+
+def die_behind_two_segments(job: SealJob) -> SealResult:
+    """The first time, somebody kills its worker when two segments are in place and one is told to the ledger."""
+    mark = Path(job.journals[0]).parent / "died"
+    steps: list[str] = []
+
+    def kill(act: str, what: object, data: object) -> None:
+        steps.append(act)
+        if steps.count("link") == 2 and act == "write" and not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    durable.watch(kill)
+    try:
+        return seal_and_keep(job)
+    finally:
+        durable.watch(None)
+
+
+async def test_a_worker_that_dies_while_it_seals_doubles_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "seal_and_keep", die_behind_two_segments)
+    pool = WorkerPool(workers=1)
+    work = sealing(desk, pool)
+    work.journal_closed(desk.journal(range(5)))
+    await until(lambda: work.stats.waiting == 0)
+    assert await work.finish(timeout_s=LONG_S)
+    await pool.close()
+    assert (desk.folder / "died").exists()
+    assert (pool.stats().rebuilt, work.stats.failures) == (1, 0)
+    check_once(desk, 5)
+
+
+async def test_a_journal_that_is_removed_and_not_confirmed_is_done_with(
+    desk: Desk, pool: InlinePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = [OSError(errno.EIO, "io"), OSError(errno.EIO, "io")]
+
+    def discard(paths: Iterable[Path]) -> None:
+        discard_journals(paths)
+        if left:
+            raise left.pop()
+
+    monkeypatch.setattr(module, "discard_journals", discard)
+    work = sealing(desk, pool, interval_min=5)
+    for minute in range(2):
+        work.journal_closed(desk.journal(range(minute * 5, minute * 5 + 5), start_ns=NOON_NS + minute * MINUTE_NS, interval_min=5))
+    await until(lambda: work.stats.waiting == 0)
+    assert (work.stats.failures, work.stats.records, pool.jobs.count("seal_and_keep")) == (2, 30, 2)
+    assert await work.finish(timeout_s=LONG_S)
+    check_once(desk, 10)
+
+
+@pytest.mark.parametrize("refused", [1, 2])
+async def test_a_journal_of_many_series_goes_only_when_the_file_system_has_confirmed_them(
+    desk: Desk, pool: InlinePool, monkeypatch: pytest.MonkeyPatch, refused: int
+) -> None:
+    path, asked = desk.journal(range(5)), list[bool]()
+
+    def sync(fd: int) -> int:
+        asked.append(path.exists())
+        return -1 if len(asked) == refused else 0
+
+    monkeypatch.setattr("hoga.archive.keep.seal._MANY", 1)
+    monkeypatch.setattr(durable, "_syncfs", sync)
+    work = sealing(desk, pool)
+    work.journal_closed(path)
+    await until(lambda: work.stats.waiting == 0)
+    assert (work.stats.failures, asked) == (1, [True] * (refused + 2))
+    assert await work.finish(timeout_s=LONG_S)
+    check_once(desk, 5)
+
+
+async def test_a_closed_journal_that_somebody_removed_holds_nothing_up(
+    desk: Desk, pool: InlinePool, caplog: pytest.LogCaptureFixture
+) -> None:
+    work = sealing(desk, pool, interval_min=5)
+    gone, kept = (desk.journal(range(5), start_ns=NOON_NS + minute * MINUTE_NS, interval_min=5) for minute in range(2))
+    gone.unlink()
+    work.journal_closed(gone)
+    work.journal_closed(kept)
+    await until(lambda: work.stats.waiting == 0)
+    assert work.stats.failures == 0
+    assert await work.finish(timeout_s=LONG_S)
+    assert f"a journal is gone before it was sealed journal={gone.name}" in caplog.text
+    check_once(desk, 5)
+
+
+async def test_what_a_start_could_not_recover_is_sealed_when_it_can_be_and_its_day_waits_for_it(desk: Desk, pool: InlinePool) -> None:
+    blocked = desk.root / "orderbook" / "temporary" / "ETHUSDT_orderbook_2026-11-20"
+    blocked.write_text("a file in the place of the folder")
+    start_ns = MIDNIGHT_NS - MINUTE_NS
+    desk.journal(range(5), start_ns=start_ns, lane=7, ended=False)
+    recovered = recover_folder(desk.folder, now_ns=MIDNIGHT_NS - SECOND_NS)
+    assert [job.crash_to_ns for job in recovered.left] == [MIDNIGHT_NS - SECOND_NS]
+    work = sealing(desk, pool)
+    work.take_over(recovered.left)
+    assert work.stats.waiting == 1
+    work.catch_up(today="2026-11-21")
+    await until(lambda: work.stats.days == 2)
+    await until(lambda: work.stats.failures >= 2)
+    assert not (desk.root / "orderbook" / "ETHUSDT_orderbook_2026-11-20.manifest.json").exists()
+    blocked.unlink()
+    await until(lambda: work.stats.days == 3)
+    assert work.stats.waiting == 0
+    for kind, symbol in (("orderbook", "BTCUSDT"), ("execution", "BTCUSDT"), ("orderbook", "ETHUSDT")):
+        manifest = read_manifest(desk.root / kind / f"{symbol}_{kind}_2026-11-20.manifest.json")
+        assert manifest is not None
+        assert (manifest.records, len(manifest.segments)) == (5, 1)
+        assert [(gap.reason, gap.to_ns) for gap in manifest.gaps] == [(Reason.CRASH, MIDNIGHT_NS - SECOND_NS)]
+    for minute in (0, 1440):  # the lanes of today go on, and end their days, as if that lane had never been
+        work.journal_closed(desk.journal(range(5, 7), start_ns=MIDNIGHT_NS + minute * MINUTE_NS, streams=[BOOK]))
+    await until(lambda: work.stats.days == 4)
+    assert await work.finish(timeout_s=LONG_S)
+    report = verify([desk.root])
+    assert report.ok, report.problems
+
+
+@pytest.mark.parametrize("merged", [False, True])
+async def test_a_journal_sealed_in_part_is_not_sealed_twice_for_what_is_joined_or_merged_when_it_is_killed(
+    desk: Desk, pool: InlinePool, merged: bool
+) -> None:
+    blocked = desk.root / "orderbook" / "temporary" / "ETHUSDT_orderbook_2026-11-20"
+    blocked.write_text("a file in the place of the folder")
+    work = sealing(desk, pool, interval_min=5)
+    for minute in (-2, -1):
+        work.journal_closed(
+            desk.journal(range(minute * 5 + 50, minute * 5 + 55), start_ns=MIDNIGHT_NS + minute * MINUTE_NS, interval_min=5)
+        )
+    await until(lambda: work.stats.failures >= 2)
+    await work._join_all()
+    assert not list(desk.root.rglob("parts/*.zip"))
+    if merged:
+        work.catch_up(today="2026-11-21")
+        await until(lambda: work.stats.days == 2)
+    assert not await work.finish(timeout_s=0.05)
+    assert len(list(desk.folder.glob("*.journal"))) == 2
+    blocked.unlink()
+    assert recover_folder(desk.folder, now_ns=MIDNIGHT_NS + MINUTE_NS).failed == []
+    work = sealing(desk, pool, interval_min=5)
+    work.catch_up(today="2026-11-21")
+    await until(lambda: len(list(desk.root.rglob("*.manifest.json"))) == 3 and not list(desk.root.rglob("temporary/*/**/*.zip")))
+    assert await work.finish(timeout_s=LONG_S)
+    for kind, symbol in (("orderbook", "BTCUSDT"), ("execution", "BTCUSDT"), ("orderbook", "ETHUSDT")):
+        manifest = read_manifest(desk.root / kind / f"{symbol}_{kind}_2026-11-20.manifest.json")
+        assert manifest is not None
+        assert manifest.records == 10, symbol
+    report = verify([desk.root])
+    assert report.ok, report.problems
+    assert not (desk.folder / "left.json").exists()

@@ -157,7 +157,8 @@ class VenueRun:
                 "recovered", venue=self.config.venue, journals=recovered.journals, records=recovered.records, crashed=recovered.crashed
             )
         for what, why in recovered.failed:
-            _log.error("cannot recover", what=what, why=why)
+            _log.error("cannot recover", what=what, why=why, note="what its journals hold is safe, and is tried again")
+        self.sealing.take_over(recovered.left)
         self.sealing.catch_up(today=day_of(time_ns()))
         self.recorder.note_spare(await asyncio.to_thread(self.recorder.spare_bytes))
         life = await asyncio.to_thread(read_last_life, folder)

@@ -4,13 +4,15 @@
 
 A lane's minutes are sealed one after the other. A day is merged when the first minute of the next one is sealed, each series by
 itself, one at a time and each day exactly once. What fails, for whatever reason, is tried again, later and later, and
-never holds up another lane or series. A series' parts are joined only when none of its journals may still be sealed again; what
-a journal was sealed for already is not sealed a second time.
+never holds up another lane or series; so is what the start could not recover. A series' parts are joined, and its day is merged,
+only when none of its journals may still be sealed again (of one that could not be read at all nobody knows whose it is: its day
+waits); what a journal was sealed for already is not sealed a second time.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -23,6 +25,7 @@ from hoga.archive.form.layout import segment_format
 from hoga.archive.form.segment import FAST, FINE
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.join import join_parts, waiting_parts
+from hoga.archive.keep.leftover import note_left
 from hoga.archive.keep.merge import MergeResult, merge_day, pending_days
 from hoga.archive.keep.seal import SealJob, SealResult, discard_journals, seal_and_keep
 from hoga.core.errors import ArchiveBusy, HogaError
@@ -90,6 +93,9 @@ class Sealing:
         self._ending = self._joins_again = False
         self._failing: deque[Path] = deque()
         self._left: dict[Path, frozenset[str] | None] = {}
+        self._made: dict[Path, SealResult] = {}
+        self._recovered: dict[Path, int | None] = {}
+        self._today = ""
         self._complained: set[str] = set()
 
     @property
@@ -108,16 +114,25 @@ class Sealing:
         self._idle.clear()
         self._queues[name.lane].put_nowait(path)
 
+    def take_over(self, left: list[SealJob]) -> None:
+        """What the start could not recover (`Recovered.left`) is tried again until it is sealed. Before `catch_up`."""
+        for job in left:
+            path = Path(job.journals[0])
+            self._left[path], self._recovered[path] = job.only, job.crash_to_ns
+            self.stats.waiting += 1
+            self._idle.clear()
+            self._fail(path)
+
     def catch_up(self, *, today: str) -> None:
         """Join and merge what an earlier life left of the days before `today`."""
+        self._today = today
         self._spawn(self._merge_days(today), "merge days")
 
     def _merge_pending(self, unjoined: set[SeriesDay], *, before_day: str) -> None:
         """Merge every day before `before_day` that is still in minutes, but those whose parts are not joined."""
-        failing = self._failing_days()
         for directory in self._config.directories:
             for day in pending_days(directory, purge=self._config.purge):
-                if day.day < before_day and str(day) not in failing and day not in unjoined:
+                if day.day < before_day and not self._is_left(day) and day not in unjoined:
                     self._want_merge(day)
 
     async def finish(self, *, timeout_s: float) -> bool:
@@ -151,9 +166,12 @@ class Sealing:
             if await self._seal(path, again=False):
                 self._done_with()
                 continue
-            self._failing.append(path)
-            if len(self._failing) == 1:
-                self._spawn(self._seal_again(), "seal again")
+            self._fail(path)
+
+    def _fail(self, path: Path) -> None:
+        self._failing.append(path)
+        if len(self._failing) == 1:
+            self._spawn(self._seal_again(), "seal again")
 
     async def _seal_again(self) -> None:
         """One journal at a time, the one that failed longest ago first: however many there are, they cost no more than one."""
@@ -167,9 +185,12 @@ class Sealing:
             self._failing.rotate(-1)
         self._complained.clear()
 
-    def _failing_days(self) -> set[str]:
-        """`SYMBOL kind day` of every series that has a journal which is still to be sealed again for it."""
-        return {what.rpartition(" ")[0] for names in self._left.values() for what in names or ()}
+    def _is_left(self, day: SeriesDay) -> bool:
+        """Whether a journal is still to be sealed again for this series' day, or may be."""
+        return any(
+            f"_{day.day}_" in path.name if names is None else any(what.rpartition(" ")[0] == str(day) for what in names)
+            for path, names in self._left.items()
+        )
 
     def _done_with(self) -> None:
         self.stats.waiting -= 1
@@ -179,30 +200,50 @@ class Sealing:
     async def _seal(self, path: Path, *, again: bool) -> bool:
         """One try; whether all of the journal is sealed."""
         began = monotonic()
+        result = self._made.get(path)
         try:
-            job = SealJob(journals=[str(path)], again=again, only=self._left.get(path), level=await self._level(path))
-            result = await self._pool.submit(seal_and_keep, job)
+            if result is None:
+                result = await self._pool.submit(seal_and_keep, await self._job(path, again=again))
             failed = result.failed
             if not failed:
+                self._made[path] = result
                 await asyncio.to_thread(self._let_go, path, result)
         except Exception as fault:  # noqa: BLE001  # the supervised place of all seals: counted, logged, done again
             lane = path.name.partition("_")[0]
-            self._left.setdefault(path, None)
             result, failed = None, [(f"lane {lane} {path.name}", str(fault) or type(fault).__name__)]
         if result is not None and not failed:
+            del self._made[path]
             self._left.pop(path, None)
             self._sealed(path, result, monotonic() - began)
             return True
-        if result is not None:
-            self._left[path] = frozenset(what for what, _ in failed)
+        if result is not None or path in self._made:
+            await self._note_left(path, frozenset() if result is None else frozenset(what for what, _ in failed))
+        self._left.setdefault(path, None)
         self.stats.failures += 1
         self._complain(failed)
         return False
 
+    async def _note_left(self, path: Path, names: frozenset[str]) -> None:
+        """What it is still to be sealed for. Until that is written down for the next start all of its day waits: it would be sealed again
+        for series that are joined or merged by then."""
+        if names == self._left.get(path):
+            return
+        with contextlib.suppress(OSError, HogaError):  # the disk that refuses this has refused more, and that is told
+            await asyncio.to_thread(note_left, path.parent, path.name, names)
+            self._left[path] = names
+
+    async def _job(self, path: Path, *, again: bool) -> SealJob:
+        only, crash_to_ns = self._left.get(path), self._recovered.get(path)
+        return SealJob(journals=[str(path)], crash_to_ns=crash_to_ns, again=again, only=only, level=await self._level(path))
+
     async def _level(self, path: Path) -> int:
         behind = self.stats.waiting - len(self._failing) > max(1, len(self._queues))
-        stat = await asyncio.to_thread(path.stat)
-        return level_for(self._config.archive_format, journal_bytes=stat.st_size, behind=behind, ending=self._ending)
+        try:
+            size = (await asyncio.to_thread(path.stat)).st_size
+        except FileNotFoundError:  # somebody removed it: there is nothing to seal any more
+            _log.error("a journal is gone before it was sealed", journal=path.name, note="what it held is lost: do not remove them by hand")
+            size = 0
+        return level_for(self._config.archive_format, journal_bytes=size, behind=behind, ending=self._ending)
 
     def _complain(self, failed: list[tuple[str, str]]) -> None:
         """Of each series once, until nothing fails any more."""
@@ -218,6 +259,9 @@ class Sealing:
         """In this order: a kill in between leaves the journal, and it is sealed once more."""
         self._keep(result)
         discard_journals([path])
+        if path in self._left:
+            with contextlib.suppress(OSError, HogaError):  # what it says of a journal that is gone misleads nobody
+                note_left(path.parent)
 
     def _sealed(self, path: Path, result: SealResult, seconds: float) -> None:
         stats = self.stats
@@ -231,7 +275,13 @@ class Sealing:
             _log.warning("damaged bytes in a journal", journal=path.name, bytes=result.damaged_bytes)
         name = parse_journal_name(path.name)
         assert name is not None, "checked when it was queued"
-        if not self._ending:
+        earlier_life = path in self._recovered
+        self._recovered.pop(path, None)
+        if self._ending:
+            return
+        if earlier_life:  # its lane may be none of today's: it says nothing of how far those have come
+            self._spawn(self._merge_days(max([self._today, *self._days.values()])), "merge days")
+        else:
             self._after(name)
 
     def _after(self, name: JournalName) -> None:
@@ -265,12 +315,9 @@ class Sealing:
     async def _join_all(self, *, before_day: str | None = None) -> set[SeriesDay]:
         """Join what may be joined; which days that were."""
         config, tried = self._config, set[SeriesDay]()
-        if None in self._left.values():
-            return tried
-        failing = self._failing_days()
         for directory in config.directories:
             for day in await asyncio.to_thread(waiting_parts, directory):
-                if (before_day is not None and day.day >= before_day) or str(day) in failing:
+                if (before_day is not None and day.day >= before_day) or self._is_left(day):
                     continue
                 tried.add(day)
                 try:

@@ -13,6 +13,7 @@ import contextlib
 import ctypes
 import errno
 import os
+import re
 import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -31,9 +32,11 @@ __all__ = [
     "link",
     "make_folder",
     "nameless_file",
+    "open_folder",
     "remove_folder",
     "rename",
     "sync_filesystem",
+    "syncs_filesystems",
     "temporary_for",
     "truncate",
     "unlink",
@@ -229,24 +232,59 @@ def fsync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def sync_filesystem(folders: Iterable[Path]) -> None:
-    """Make everything written so far durable on the file systems that hold `folders` (syncfs; sync where there is none)."""
-    for device in {folder.stat().st_dev: folder for folder in folders if folder.exists()}.values():
-        _step("sync", device)
-        fd = os.open(device, os.O_RDONLY)
+def open_folder(folder: Path) -> int:
+    """A descriptor for `sync_filesystem`, to be opened before anything is written: who opens it later is not told of an error of writing
+    back that somebody else was told of meanwhile. Raises OSError."""
+    return os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+
+
+def syncs_filesystems() -> bool:
+    """Whether the system can make a whole file system durable and tells when it could not; else each file must be fsynced."""
+    return _syncfs is not None
+
+
+def sync_filesystem(folders: Iterable[Path | int]) -> None:
+    """Make everything written so far durable on the file systems that hold `folders`: their paths, or what `open_folder` gave for them.
+
+    Raises OSError: something could not be written, or the system cannot do it (`syncs_filesystems`). It is told once, and a second try
+    tells nothing of it any more: what was written since must be written again.
+    """
+    devices: dict[int, Path | int] = {}
+    for folder in folders:
+        devices.setdefault((os.fstat(folder) if isinstance(folder, int) else folder.stat()).st_dev, folder)
+    for folder in devices.values():
+        _step("sync", folder)
+        fd = folder if isinstance(folder, int) else open_folder(folder)
         try:
-            if _syncfs is None or _syncfs(fd) != 0:
-                os.sync()
+            _sync(fd)
         finally:
-            os.close(fd)
+            if fd is not folder:
+                os.close(fd)
+
+
+def _sync(fd: int) -> None:
+    if _syncfs is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    if _syncfs(fd) != 0:
+        code = ctypes.get_errno() or errno.EIO
+        raise OSError(code, os.strerror(code))
 
 
 def _find_syncfs() -> Callable[[int], int] | None:
+    """None where there is none, or none that tells what could not be written (Linux before 5.8)."""
     try:
         call: Callable[[int], int] = ctypes.CDLL(None, use_errno=True).syncfs
     except (AttributeError, OSError, TypeError):
         return None
-    return call
+    if call(-1) == 0 or ctypes.get_errno() == errno.ENOSYS:
+        return None
+    return call if _tells_errors(os.uname().release) else None
+
+
+def _tells_errors(release: str) -> bool:
+    """Whether the syncfs of a Linux of that release does. Pure."""
+    found = re.match(r"(\d+)\.(\d+)", release)
+    return found is not None and (int(found[1]), int(found[2])) >= (5, 8)
 
 
 _syncfs = _find_syncfs()

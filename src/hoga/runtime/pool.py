@@ -336,7 +336,9 @@ def _kill_workers(executor: ProcessPoolExecutor | ThreadPoolExecutor, *, wait_s:
     for process in processes:
         with contextlib.suppress(ValueError):  # its handle is closed: it is gone
             process.kill()
-    wait([process.sentinel for process in processes], timeout=wait_s)
+    left, end_s = {process.sentinel for process in processes}, monotonic() + wait_s
+    while left and (gone := wait(left, timeout=max(0.0, end_s - monotonic()))):
+        left.difference_update(sentinel for sentinel in gone if isinstance(sentinel, int))
 
 
 def leave(status: int) -> int:

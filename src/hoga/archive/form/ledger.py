@@ -156,6 +156,8 @@ class LedgerLine(NamedTuple):
 
 LedgerEntry = SegmentEntry | LiveEntry | GapEntry | ConnectionEntry | ClockEntry | DigestEntry | HealedEntry | EndEntry
 
+_JUST_BYTES = 1 << 16
+"""So much of a ledger's end is looked at for what was just appended: some two hundred entries."""
 _decoder = msgspec.json.Decoder(LedgerEntry)
 _encoder = msgspec.json.Encoder()
 
@@ -205,14 +207,14 @@ def ledger_lines(data: bytes) -> list[LedgerLine]:
 def append_entries(path: Path, entries: Iterable[LedgerEntry], *, again: bool = False, durable: bool = True) -> None:
     """Append entries to a ledger file; a torn last line is cut off first.
 
-    `again`: an earlier try may have appended some of them; those are left out. `durable`: fsync before returning.
+    What an earlier try appended of them is left out: one just now, or with `again` however long ago. `durable`: fsync before returning.
     A merge that folds the ledger at the same time (`remove_folded`) takes it with these entries or leaves it. Raises OSError.
     """
     wanted = list(entries)
     if not wanted:
         return
     with _opened(path) as fd:
-        if again:
+        if again or _is_just_told(fd, {entry.journal for entry in wanted}):
             there = {_identity(entry) for entry in read_ledger(path)}
             wanted = [entry for entry in wanted if _identity(entry) not in there]
         began = not os.fstat(fd).st_size
@@ -263,6 +265,13 @@ def _identity(entry: LedgerEntry) -> tuple[str, str | int]:
     if isinstance(entry, SegmentEntry):
         return "segment", entry.file or f"nothing of {entry.journal}"
     return entry.journal, entry.at
+
+
+def _is_just_told(fd: int, journals: set[str]) -> bool:
+    """Whether the file's last lines come from one of these journals: who appends them does it again, and may not know it."""
+    size = os.fstat(fd).st_size
+    tail = os.pread(fd, _JUST_BYTES, max(0, size - _JUST_BYTES))
+    return any(b'"journal":"%b"' % journal.encode() in tail for journal in journals if journal)
 
 
 def _last_line(fd: int) -> bytes:

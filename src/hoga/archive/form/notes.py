@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
+
 import msgspec
 
 from hoga.archive.form.ledger import SegmentEntry
 
-__all__ = ["SegmentNote", "open_segment_note", "part_mark"]
+__all__ = ["SegmentNote", "open_segment_note", "part_marks"]
 
 
 class SegmentNote(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +30,9 @@ def open_segment_note(note: bytes | None) -> SegmentNote | None:
         return None
 
 
-def part_mark(minute: str, body_crc32: int | None) -> str:
-    """What a part is, whatever its name: `13-15 9f3a12bc`. Short: a note must hold the 1,440 of a whole day."""
-    return f"{minute} {body_crc32 or 0:08x}"
+def part_marks(minute: str, note: bytes | None, body_crc32: int | None) -> tuple[str, str]:
+    """What a part is, whatever its name and however it is packed: `13-15 9f3a12bc`, of the journals that its note names; and as earlier
+    versions told it, of its packed bytes. Short: a note must hold the 1,440 of a whole day."""
+    said = open_segment_note(note)
+    journals = "\n".join(said.sources) if said is not None else ""
+    return f"{minute} {zlib.crc32(journals.encode()):08x}", f"{minute} {body_crc32 or 0:08x}"

@@ -2,7 +2,8 @@
 
 The sealer leaves every minute as a part in `parts/`. When the interval is over, or recording ends, the parts are
 spliced into one segment, its ledger entry is appended, and the parts are removed. Killed in between, it is done again:
-the segment's note names the parts it was made of, by minute and content (a part's name may come again after a restart).
+the segment's note names the parts it was made of, by minute and journal (a part's name may come again after a restart, and the same
+journal, sealed again, may come packed otherwise).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import msgspec
 from hoga.archive.form.layout import PARTS_DIR, SegmentName, parse_segment, suffix_of
 from hoga.archive.form.ledger import SegmentEntry, append_entries
 from hoga.archive.form.locate import locate
-from hoga.archive.form.notes import SegmentNote, open_segment_note, part_mark
+from hoga.archive.form.notes import SegmentNote, open_segment_note, part_marks
 from hoga.archive.form.segment import SegmentFacts, read_note
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import series_lock, splice_segments
@@ -62,12 +63,16 @@ def _interval(day: str, minute: str, interval_min: int) -> str:
 
 def _join(day: SeriesDay, parts: list[tuple[SegmentName, Path]], start: str, suffix: str, *, interval_min: int) -> list[str]:
     """Join the parts of one interval; first finish what an earlier try began."""
-    waiting = {part_mark(name.minute, locate(path).body_crc32): path for name, path in parts}
+    waiting, known = dict[str, Path](), dict[str, str]()
+    for part, path in parts:
+        located = locate(path)
+        mark, earlier = part_marks(part.minute, located.note, located.body_crc32)
+        waiting[mark], known[mark], known[earlier] = path, mark, mark
     there = [(name, path) for path in day.folder.iterdir() if (name := parse_segment(path.name)) is not None]
     taken = [name.part for name, _ in there if name.minute == start]
     made = []
     for target in _may_hold(there, parts[0][0].minute, parts[-1][0].minute):
-        joined = [mark for mark in _sources(target) if mark in waiting]
+        joined = {known[source] for source in _sources(target) if known.get(source) in waiting}
         if joined:
             _settle(target, day.ledger, facts_of(target), [waiting.pop(mark) for mark in joined])
             made.append(target.name)

@@ -2,10 +2,14 @@
 
 A recorder that ends in good order may leave minutes unsealed: its journals are whole and say themselves that recording ended.
 They are an unfinished state, not a fault. A journal that breaks off, is damaged, or is of a session that broke off, is one.
+
+Of a journal that is sealed for some of its series and not yet for others `left.json` beside it says for which it is still to be sealed:
+the days of the others may be joined and merged meanwhile, and must not get its records twice, whatever happens.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -15,12 +19,17 @@ import msgspec
 from hoga.archive.form.chunks import read_chunks
 from hoga.archive.form.journal import CONTROL, JOURNAL_DIR, EndNote, JournalName, decode_note, parse_journal_name, read_header
 from hoga.archive.form.notes import open_segment_note
+from hoga.archive.form.regular import read_regular
 from hoga.archive.form.spans import Span
 from hoga.archive.keep.life import last_word_of
 from hoga.core.errors import ArchiveError
 from hoga.core.times import MINUTE_NS
+from hoga.runtime.durable import unlink, write_file
 
-__all__ = ["journals_of_note", "neighbours", "unsealed"]
+__all__ = ["journals_of_note", "neighbours", "note_left", "read_left", "unsealed"]
+
+_LEFT_FILE = "left.json"
+_left_lock = threading.Lock()
 
 
 class _Ended(NamedTuple):
@@ -45,6 +54,29 @@ def unsealed(journals: Iterable[Path]) -> dict[Path, Span]:
         if len(whole) == len(ended) and (final[-1] or last_word_of(folder, int(session, 16))):
             found.update({path: end.span for path, end in whole.items()})
     return found
+
+
+def read_left(folder: Path) -> dict[str, frozenset[str]]:
+    """Of the journals in `folder`, by name, that are sealed in part: the series that they are still to be sealed for, as
+    `SealResult.failed` names them. Journals that are gone are left out."""
+    try:
+        said = msgspec.json.decode(read_regular(folder / _LEFT_FILE), type=dict[str, frozenset[str]])
+    except (OSError, ArchiveError, msgspec.MsgspecError, UnicodeDecodeError):
+        return {}
+    return {name: names for name, names in said.items() if (folder / name).exists()}
+
+
+def note_left(folder: Path, journal: str = "", names: Iterable[str] = ()) -> None:
+    """Write down what `journal` is still to be sealed for (none: nothing new is known, but some may be gone); for good when this returns.
+    From any thread. Raises ArchiveError, OSError."""
+    with _left_lock:
+        known = read_left(folder)
+        told = {**known, journal: frozenset(names)} if journal else known
+        if not told:
+            if (folder / _LEFT_FILE).exists():
+                unlink(folder / _LEFT_FILE, missing_ok=True)
+        elif told != known or not journal:
+            write_file(folder / _LEFT_FILE, [msgspec.json.encode({name: sorted(told[name]) for name in sorted(told)})])
 
 
 def neighbours(directory: Path) -> list[Path]:

@@ -5,7 +5,8 @@ died is a `crash` gap up to the next session, or to now. Parts of longer segment
 nothing here looks at the clock: `now_ns` is given. Killed or refused at any step, the next try goes on where it ended:
 
     1  when the sessions ended is written down                  (ends.json)
-    2  each journal is sealed, what its streams' next life must know is written down, and it is removed, one by one
+    2  each journal is sealed, what its streams' next life must know is written down, and it is removed, one by one; of one that
+       could not be sealed for some series it is written down for which   (left.json)
     3  ends.json is removed when nothing of those sessions is left
 """
 
@@ -21,6 +22,7 @@ from hoga.archive.form.journal import JOURNAL_DIR, JournalHeader, JournalName, j
 from hoga.archive.form.ledger import SegmentEntry, read_ledger
 from hoga.archive.form.regular import read_regular
 from hoga.archive.keep.join import join_parts, waiting_parts
+from hoga.archive.keep.leftover import note_left, read_left
 from hoga.archive.keep.life import LAST_FILE, LifeFile, StreamEnd, read_last_life
 from hoga.archive.keep.lock import FolderLock
 from hoga.archive.keep.seal import SealJob, SealResult, discard_journals, seal_and_keep, why_of
@@ -34,10 +36,11 @@ _ENDS_FILE = "ends.json"
 
 
 class Recovered(msgspec.Struct, kw_only=True):
-    """What was made good: sealed segments, and (what, why) that could not be."""
+    """What was made good: sealed segments, and (what, why) that could not be. `left`: how to seal what is still in its journals later."""
 
     done: list[str] = []
     failed: list[tuple[str, str]] = []
+    left: list[SealJob] = []
     journals: int = 0
     records: int = 0
     damaged_bytes: int = 0
@@ -76,6 +79,7 @@ def recover(path: Path, *, now_ns: int, progress: Callable[[str], None] = lambda
             lock.release()
         total.done += part.done
         total.failed += part.failed
+        total.left += part.left
         total.journals += part.journals
         total.records += part.records
         total.damaged_bytes += part.damaged_bytes
@@ -102,31 +106,47 @@ def recover_folder(folder: Path, *, now_ns: int, progress: Callable[[str], None]
     life = LifeFile(folder)
     life.begin(read_last_life(folder, on_damage=lambda why: report.failed.append((str(folder / LAST_FILE), why))))
     directories, interval_min, archive_format = _of_headers([path for _, path in found])
+    left = read_left(folder)
     for name, path in found:
         progress(f"{name.day} {name.minute}")
-        _recover_one(path, ends.get(name), life, report)
+        job = SealJob(journals=[str(path)], crash_to_ns=ends.get(name), again=True, only=left.get(path.name))
+        _recover_one(path, job, life, report)
     _forget_ends(folder, ends)
+    with contextlib.suppress(OSError, ArchiveError):  # what it says of journals that are gone misleads nobody
+        note_left(folder)
     if not report.failed:
         _join_all(report, directories, interval_min, archive_format)
     return report
 
 
-def _recover_one(path: Path, crash_to_ns: int | None, life: LifeFile, report: Recovered) -> None:
+def _recover_one(path: Path, job: SealJob, life: LifeFile, report: Recovered) -> None:
     """Seal one journal, keep what the next life must know of it, and only then remove it."""
     try:
-        result = seal_and_keep(SealJob(journals=[str(path)], crash_to_ns=crash_to_ns, again=True))
+        result = seal_and_keep(job)
     except Exception as fault:  # noqa: BLE001  # the supervised place of each journal: told by name, and the others are sealed
         report.failed.append((str(path), why_of(fault, path)))
-        life.keep_time_only(_ends_by_header(path, crash_to_ns))
+        report.left.append(job)
+        life.keep_time_only(_ends_by_header(path, job.crash_to_ns))
         return
     _count(report, result)
     life.keep(result.ends, result.runs)
     if result.failed:
+        report.left.append(_noted(path, job, frozenset(what for what, _ in result.failed)))
         return
     try:
         discard_journals([path])
     except OSError as fault:
         report.failed.append((str(path), f"is sealed and cannot be removed: {fault.strerror}"))
+        report.left.append(_noted(path, job, frozenset()))
+
+
+def _noted(path: Path, job: SealJob, only: frozenset[str]) -> SealJob:
+    """The job for what is left of it, once that is written down; else all of it is to be done again."""
+    try:
+        note_left(path.parent, path.name, only)
+    except (OSError, ArchiveError):
+        return job
+    return msgspec.structs.replace(job, only=only)
 
 
 def _ends_by_header(path: Path, crash_to_ns: int | None) -> dict[str, StreamEnd]:

@@ -12,9 +12,9 @@ series, appends the ledger entries, and removes the journals last. Killed anywhe
 `seal_and_keep` does the first three; who calls it does the fourth, and `discard_journals` after that the fifth.
 
 A segment's note names the journals it came from, and ledger entries carry the journal's name, so that a second try
-finds out what the first one finished. Trouble with one series, whatever it is, never holds up another: its journals are kept, and
-the next try writes only what is missing. A journal that cannot even be told whose it is (its header is damaged) is put
-aside under its name and `.damaged`.
+finds out what the first one finished, also one that knows of no first (its worker died, and the pool began it anew).
+Trouble with one series, whatever it is, never holds up another: its journals are kept, and the next try writes only what
+is missing. A journal that cannot even be told whose it is (its header is damaged) is put aside under its name and `.damaged`.
 """
 
 from __future__ import annotations
@@ -33,14 +33,26 @@ from hoga.archive.form.deflate import DEFAULT_LEVEL, crc32
 from hoga.archive.form.journal import read_header
 from hoga.archive.form.layout import PARTS_DIR, SEGMENT_SUFFIXES, parse_segment, suffix_of
 from hoga.archive.form.ledger import LedgerEntry, SegmentEntry, append_entries
-from hoga.archive.form.notes import SegmentNote
+from hoga.archive.form.notes import SegmentNote, open_segment_note
 from hoga.archive.form.segment import SegmentFacts, read_blocks, read_note
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.minute import ASIDE_SYMBOL, Minute, SealResult
 from hoga.archive.keep.seriesminute import SeriesMinute
-from hoga.core.errors import ArchiveError
+from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.times import day_of, minute_of
-from hoga.runtime.durable import fsync, fsync_folder, link, make_folder, rename, sync_filesystem, unlink, write_all, write_fault
+from hoga.runtime.durable import (
+    fsync,
+    fsync_folder,
+    link,
+    make_folder,
+    open_folder,
+    rename,
+    sync_filesystem,
+    syncs_filesystems,
+    unlink,
+    write_all,
+    write_fault,
+)
 
 __all__ = [
     "ASIDE_SYMBOL",
@@ -64,7 +76,7 @@ class SealJob(msgspec.Struct, frozen=True, kw_only=True):
     """What to seal: the journals of one session, lane and minute, oldest first.
 
     `crash_to_ns`: the session died while it wrote the last of them; whatever it did not write until then is a gap.
-    `again`: an earlier try may have finished part of it. `only`: the series that it failed for, as `failed` names them: what it
+    `again`: an earlier try may have finished part of it, long ago. `only`: the series that it failed for, as `failed` names them: what it
     finished may be joined or merged by now, and must not be sealed a second time; None: all. `level`: one of `archive.form.segment`'s,
     the fast one where nothing is said.
     """
@@ -74,9 +86,6 @@ class SealJob(msgspec.Struct, frozen=True, kw_only=True):
     again: bool = False
     only: frozenset[str] | None = None
     level: int = DEFAULT_LEVEL
-
-
-_note_decoder = msgspec.json.Decoder(SegmentNote)
 
 
 def seal(job: SealJob) -> SealResult:
@@ -120,7 +129,7 @@ def _put_away(nameless: list[Path], result: SealResult) -> SealResult:
 
 
 class _Staged(NamedTuple):
-    """One series on its way: its segment written beside its place, or nothing to write (`temporary` None)."""
+    """One series on its way: its segment written beside its place, in it already (`temporary` None), or none at all (`target` None)."""
 
     minute: SeriesMinute
     temporary: Path | None
@@ -140,16 +149,20 @@ class _Sealer:
         self._day = day_of(minute.header.minute_ns)
         self._clock = minute_of(minute.header.minute_ns)
         self._suffix = f".{minute.header.lane}.tmp"
-        self._many = len(minute.series) > _MANY
+        self._many = len(minute.series) > _MANY and syncs_filesystems()
+        self._homes: dict[Path, int] = {}
 
     def run(self, only: frozenset[str] | None) -> None:
         """Stage all, then settle all."""
         wanted = [part for part in self._minute.series.values() if only is None or self._name(part) in only]
-        staged = list(self._guarded(self._stage, wanted))
-        homes = {self._day_of(each.minute).folder.parent for each in staged} if self._many else set()
-        sync_filesystem(homes)
-        list(self._guarded(self._settle, staged))
-        sync_filesystem(homes)
+        try:
+            staged = list(self._guarded(self._stage, wanted))
+            sync_filesystem(self._homes.values())
+            list(self._guarded(self._settle, staged))
+            sync_filesystem(self._homes.values())
+        finally:
+            for fd in self._homes.values():
+                os.close(fd)
 
     def _guarded(self, act: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         """One series' trouble is noted and stays its own."""
@@ -174,13 +187,15 @@ class _Sealer:
         if self._header.interval_min > 1:
             folder = folder / PARTS_DIR
         make_folder(folder, durable=not self._many)
+        if self._many and day.folder.parent not in self._homes:
+            self._homes[day.folder.parent] = open_folder(day.folder.parent)
         if not part.records:
             return _Staged(part, None, None, self._nothing_written(part))
         taken = self._taken(folder, day)
-        if self._again:
+        if self._again or taken:
             self._tidy(folder, day)
-        if self._again and (done := self._done(taken)) is not None:
-            return _Staged(part, None, None, done)
+        if (done := self._done(taken)) is not None:
+            return _Staged(part, None, folder / done.file, done)
         number = max(taken, default=0) + 1
         stem = day.segment_stem(self._clock, part=number)
         target = folder / f"{stem}{suffix_of(self._header.archive_format)}"
@@ -243,11 +258,11 @@ class _Sealer:
     def _done(self, taken: dict[int, Path]) -> SegmentEntry | None:
         """The entry of the segment that an earlier try made of these journals, None when it made none."""
         for path in taken.values():
-            note = read_note(path)
-            if note is None:
+            try:
+                said = open_segment_note(read_note(path))
+            except SegmentCorrupt:  # whoever made it: it is no proof that these journals are sealed
                 continue
-            said = _note_decoder.decode(note)
-            if self._sources[0] in said.sources:
+            if said is not None and self._sources[0] in said.sources:
                 facts = facts_of(path)
                 return msgspec.structs.replace(said.entry, bytes=facts.bytes, crc32=facts.crc32, archive_bytes=facts.archive_bytes)
         return None
@@ -311,11 +326,13 @@ def facts_of(path: Path) -> SegmentFacts:
 
 def discard_journals(paths: Iterable[Path]) -> None:
     """The journals have become segments, and what they say of their streams is kept: remove them, oldest first. Raises OSError."""
-    there = [path for path in paths if path.exists()]
-    for path in there:
-        unlink(path, missing_ok=True)
-    if there:
-        fsync_folder(there[0].parent)
+    folders: set[Path] = set()
+    for path in paths:
+        if path.exists():
+            unlink(path, missing_ok=True)
+        folders.add(path.parent)
+    for folder in folders:
+        fsync_folder(folder)
 
 
 def why_of(fault: Exception, path: Path) -> str:

@@ -14,7 +14,7 @@ from hoga.archive.form.ledger import LedgerEntry, SegmentEntry, ledger_lines
 from hoga.archive.form.links import open_link
 from hoga.archive.form.locate import locate
 from hoga.archive.form.manifest import DayAccount, Manifest
-from hoga.archive.form.notes import open_segment_note, part_mark
+from hoga.archive.form.notes import open_segment_note, part_marks
 from hoga.archive.form.segment import read_located
 from hoga.archive.form.spans import Span
 from hoga.archive.form.store import is_file, list_names, look, read_name
@@ -113,7 +113,8 @@ class OpenDay:
             except SegmentCorrupt as fault:
                 self._out.problem(path, "corrupt", fault.why, offset=fault.offset)
                 continue
-            if part_mark(minute_of_file(file), located.body_crc32) in joined or self._is_in_rows(path, rows):
+            marks = part_marks(minute_of_file(file), located.note, located.body_crc32)
+            if not joined.isdisjoint(marks) or self._is_in_rows(path, rows):
                 continue
             said = open_segment_note(located.note)
             if said is None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from hoga.archive.form.discover import discover, venue_of
+from hoga.archive.form.journal import parse_journal_name
 from hoga.archive.form.lists import check_list
 from hoga.archive.form.manifest import read_manifest
 from hoga.archive.form.seriesday import SeriesDay
@@ -180,16 +181,30 @@ def _sound(files: list[Path], check: Callable[[Path], object], total: Outcome) -
 
 
 def _journals(journals: list[Path], total: Outcome) -> tuple[frozenset[str], dict[Path, Span]]:
-    """Name the open minutes; which of them a running recorder has, by name, and which an orderly end left, with their times."""
+    """Name the open minutes; which of them a running recorder has, by name, and which an orderly end left, with their times.
+
+    A recorder recovers before it begins: beside journals of its own session those of an earlier one are what it could not."""
     held = {folder: recorder_at_work(folder) for folder in {path.parent for path in journals}}
     waiting = unsealed(path for path in journals if not held[path.parent])
+    newest = {folder: max(_session(path) for path in journals if path.parent == folder) for folder in held}
+    written = {path for path in journals if held[path.parent] and _session(path) == newest[path.parent]}
     for path in journals:
-        if held[path.parent]:
+        if path in written:
             total.finding(path, "open", "a recorder is writing this minute")
+        elif held[path.parent]:
+            if look(path) is not None:  # else it is sealed by now
+                why = "of an earlier session, and the recorder that is running could not seal it yet: it tries again; its log says why"
+                total.problem(path, "unrecovered", why)
         elif path in waiting:
             total.finding(path, "unsealed", f"whole, and not sealed yet: the next start seals it, or hoga recover {path.parent}")
         elif not is_file(path) and look(path) is not None:
             total.problem(path, "unreadable", "it is no regular file")
         else:
             total.problem(path, "unrecovered", f"no recorder is running and this minute was never sealed: hoga recover {path.parent}")
-    return frozenset(path.name for path in journals if held[path.parent]), waiting
+    return frozenset(path.name for path in written), waiting
+
+
+def _session(path: Path) -> int:
+    """When the session of a journal began, ns; 0 of a file that is none."""
+    name = parse_journal_name(path.name)
+    return int(name.session, 16) if name is not None else 0

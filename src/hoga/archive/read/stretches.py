@@ -16,7 +16,7 @@ from hoga.archive.form.layout import FORMATS, PARTS_DIR, SegmentName, parse_segm
 from hoga.archive.form.ledger import SegmentEntry, read_ledger
 from hoga.archive.form.locate import Located, locate
 from hoga.archive.form.manifest import Manifest, read_manifest
-from hoga.archive.form.notes import open_segment_note, part_mark
+from hoga.archive.form.notes import open_segment_note, part_marks
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import minute_span
 from hoga.archive.form.store import list_names, look
@@ -188,7 +188,7 @@ def _parts(day: SeriesDay, sources: set[str]) -> Iterator[Stretch]:
             continue
         stretch = _segment_stretch(path, name, day, None, located)
         sources.update(stretch.sources)
-        if part_mark(name.minute, located.body_crc32) not in joined:
+        if joined.isdisjoint(part_marks(name.minute, located.note, located.body_crc32)):
             yield stretch
 
 
