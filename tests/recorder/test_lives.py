@@ -10,6 +10,7 @@ import pytest
 from hoga.archive.keep.recover import recover_folder
 from hoga.archive.prove.verify import verify
 from hoga.core.errors import ArchiveBusy
+from hoga.core.ledger import Reason
 from hoga.core.streams import Stream
 from hoga.core.times import SECOND_NS
 from tests.recorder.lives import Lives
@@ -170,3 +171,17 @@ async def test_a_life_whose_clock_was_ahead_does_not_outweigh_those_after_it(liv
     holes = [(gap.from_id, gap.to_id) for gap in lives.archive.gaps(TRADE.symbol, TRADE.kind) if gap.from_id is not None]
     assert holes == [(5, 6)], "what the later lives recorded is claimed by nobody"
     check_good(lives)
+
+
+@pytest.mark.parametrize("ended", ["stop", "kill"])
+@pytest.mark.parametrize("back_s", [0.3, 40, 3_600])
+async def test_a_clock_set_back_between_two_lives_is_told_by_the_second(lives: Lives, ended: str, back_s: float) -> None:
+    await lives.live(ALL, frames(1, 2), seconds=70, then=frames(3, 4), end=ended)
+    was = lives.now
+    lives.now -= int(back_s * SECOND_NS)
+    began = lives.now
+    await lives.live(ALL, frames(5, 6), then=frames(7, 8))
+    check_good(lives)
+    for of in ALL:
+        steps = lives.archive.gaps(of.symbol, of.kind, Reason.CLOCK_STEP)
+        assert [(gap.from_ns, gap.to_ns) for gap in steps] == [(began, was)], of.name

@@ -208,6 +208,9 @@ class Recorder:
         self.legs.started = True
         for lane in self.lanes:
             lane.begin(now)
+        for name, end in known.items():
+            if name in self.intakes and end.ns > now:
+                self._lane_of[name].gap(self.intakes[name].index, _step_gap(now, now - end.ns))
 
     def _follow(self, session: int) -> None:
         """This session is newer than `session`, even where the clock was ahead in that one: what is said later must count for more."""
@@ -350,8 +353,7 @@ class Recorder:
     def clock_stepped(self, at_ns: int, delta_ns: int) -> None:
         """The wall clock jumped by `delta_ns` and shows `at_ns` now."""
         self.lateness.forget()
-        before = at_ns - delta_ns
-        gap = Gap(min(before, at_ns), max(before, at_ns), Reason.CLOCK_STEP, 0, detail=f"the clock was set by {delta_ns / 1e9:+.3f} s")
+        gap = _step_gap(at_ns, delta_ns)
         for lane in self.lanes:
             for intake in self._members[lane.number]:
                 lane.gap(intake.index, gap)
@@ -491,6 +493,12 @@ def _hold(intakes: list[Intake], flag: int, now: int, *, held: bool) -> None:
             faults.append(fault)
     if faults:
         raise faults[0]
+
+
+def _step_gap(at_ns: int, delta_ns: int) -> Gap:
+    """The clock jumped by `delta_ns`, and showed `at_ns` then; in the course of a life or between two."""
+    before = at_ns - delta_ns
+    return Gap(min(before, at_ns), max(before, at_ns), Reason.CLOCK_STEP, 0, detail=f"the clock was set by {delta_ns / 1e9:+.3f} s")
 
 
 def _late_gap(since_ns: int, journal_ns: int, to_ns: int) -> Gap:

@@ -4,6 +4,9 @@ A frame becomes a line by copying its bytes behind an envelope; nothing is decod
 time (`archive.keep.seriesminute`).
 
 A note among the records holds from its place on: each frame waits together with what was said until then.
+
+Receipts that go back show a clock that was set back, by however little: it is a gap of every series of the journal, unless the recorder
+said so itself (it knows steps of half a second and more, and only a moment later).
 """
 
 from __future__ import annotations
@@ -42,9 +45,9 @@ from hoga.archive.form.spool import Spool
 from hoga.archive.keep.identity import Identity
 from hoga.archive.keep.life import StreamEnd
 from hoga.archive.keep.seriesminute import Malformed, SeriesMinute, Way
-from hoga.core.ledger import Gap, Reason
+from hoga.core.ledger import COUNTED, Gap, Reason
 from hoga.core.streams import Kind, Series
-from hoga.core.times import MINUTE_NS
+from hoga.core.times import MINUTE_NS, SECOND_NS
 from hoga.quality.memory import MARKS_KEPT
 from hoga.venues.registry import VENUES
 
@@ -116,6 +119,8 @@ class Minute:
         self._folders: dict[str, Path] = {}
         self._open: dict[int, int] = {}
         self._lived: dict[int, list[tuple[int, int]]] = {}
+        self._steps_back: list[tuple[int, int]] = []
+        self._steps_told: list[Gap] = []
         self._legs_of: dict[int, set[int]] = {}
         self._down: dict[int, tuple[Reason, int]] = {}
         self._untold: dict[int, tuple[Reason, int, int]] = {}
@@ -146,6 +151,8 @@ class Minute:
         for known in (self._ways, self._open, self._lived, self._legs_of, self._untold, self._told_to, self._live_to):
             known.clear()
         self._unended.clear()
+        self._steps_back.clear()
+        self._steps_told.clear()
         self._tail.clear()
         self._tail_records = 0
         self._down = {
@@ -181,6 +188,8 @@ class Minute:
                 self._note(self._of(self.header.streams[index]), GapEntry(gap=gap))
             for index, entry in enumerate(self.header.streams):
                 self._cut_off(index, self._of(entry), to_ns, by_crash=crash_to_ns is not None)
+            self._count_unwritten()
+        self._tell_steps()
         session, number = int(self.header.session, 16), self.header.number
         marks = self._marks()
         for index, entry in enumerate(self.header.streams):
@@ -189,6 +198,15 @@ class Minute:
                 self.result.ends[entry.stream.name] = StreamEnd(
                     ns=until[0], reason=until[1], marks=list(marks.get(index, ())), session=session, number=number
                 )
+
+    def _count_unwritten(self) -> None:
+        """Nobody counted what came; where nothing of it was written, it is what the gaps count."""
+        for minute in {entry.stream.series: self._of(entry) for entry in self.header.streams}.values():
+            if minute.records:
+                continue
+            gaps = [entry.gap for entry in minute.entries if isinstance(entry, GapEntry) and entry.journal == self._journal]
+            minute.received = (minute.received or 0) + sum(gap.missed or 0 for gap in gaps if gap.reason in COUNTED) or None
+            minute.uncounted = False
 
     def _identity(self, entry: StreamEntry) -> Identity | None:
         try:
@@ -276,6 +294,8 @@ class Minute:
                     self._comes(tag, recv_ns)
             if recv_ns > last_ns:
                 last_ns = recv_ns
+            elif recv_ns < last_ns:
+                self._goes_back(recv_ns, last_ns)
             if way is None:
                 continue
             (lead, led, skipped, tail, ended, cut), most, owner, put, _, _, _ = way
@@ -294,6 +314,29 @@ class Minute:
         if self._unlooked >= _LOOK_BYTES:
             self._unlooked = 0
             self._end_blocks()
+
+    def _goes_back(self, recv_ns: int, newest_ns: int) -> None:
+        """A frame was received before the newest one. Those that follow it, until the clock is where it was, are of the same step."""
+        steps = self._steps_back
+        if steps and steps[-1][1] == newest_ns:
+            steps[-1] = (min(recv_ns, steps[-1][0]), newest_ns)
+        else:
+            steps.append((recv_ns, newest_ns))
+
+    def _tell_steps(self) -> None:
+        """What the clock did, to each series that was not told; the aside series never is."""
+        told = self._steps_told
+        found = [
+            Gap(new, old, Reason.CLOCK_STEP, 0, detail=f"the clock was set by {(new - old) / SECOND_NS:+.6f} s")
+            for new, old in self._steps_back
+            if not any(gap.from_ns - SECOND_NS <= new and old <= gap.to_ns + SECOND_NS for gap in told)
+        ]
+        for minute in {entry.stream.series: self._of(entry) for entry in self.header.streams}.values() if found else ():
+            for gap in found:
+                self._note(minute, GapEntry(gap=gap))
+        aside = Series(venue=self.header.venue, symbol=ASIDE_SYMBOL, kind=Kind.ASIDE)
+        for gap in [*found, *told] if aside in self.series else ():
+            self._note(self.series[aside], GapEntry(gap=gap))
 
     def _settle(self, malformed: Iterable[Malformed] = ()) -> None:
         """What was read so far becomes lines. What does not is put aside, with `malformed`, by its receipt."""
@@ -394,6 +437,8 @@ class Minute:
                 self._forget(set(note.streams))
             case GapNote():
                 self._gap(note.stream, note.gap)
+                if note.gap.reason is Reason.CLOCK_STEP and note.gap not in self._steps_told:
+                    self._steps_told.append(note.gap)
                 self._unended = [open_ for open_ in self._unended if not (open_[0] == note.stream and _is_same(open_[1], note.gap))]
                 self._note(self._of(self.header.streams[note.stream]), GapEntry(gap=note.gap))
             case OpenNote():
