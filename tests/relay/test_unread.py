@@ -14,6 +14,7 @@ from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import merge_day
 from hoga.core.errors import DiskFull
 from hoga.relay.folders import Folders
+from hoga.relay.position import Position
 from hoga.relay.relay import Relay
 from hoga.relay.subjects import AskDay, DayAnswer, Fault, answer_of, ask_subject, encode
 from tests.archive.workshop import DAY, Workshop, fill_books, fill_trades
@@ -124,6 +125,24 @@ async def test_a_position_that_cannot_be_written_holds_up_nothing(
         await copy.until(broker, files_of(root), seconds=20)
         await eventually(lambda: relay.status().behind_s == 0)
     assert len([record for record in caplog.records if "cannot be noted" in record.getMessage()]) == 1
+
+
+async def test_a_data_folder_that_is_a_link_is_sent_and_a_name_that_is_no_text_holds_up_nothing(
+    nats_server: NatsServer, root: Path, tmp_path: Path
+) -> None:
+    odd = os.fsencode(root / "binance" / "execution") + b"/B\xff_execution_2026-11-20.manifest.json"
+    Path(os.fsdecode(odd)).write_bytes(b"{}")
+    (tmp_path / "link").symlink_to(root)
+    nats_server.start()
+    copy = Copy()
+    async with relaying(nats_server, tmp_path / "link") as relay, connected(nats_server) as broker:
+        await copy.until(broker, {name: text for name, text in files_of(root).items() if not name.encode(errors="replace").count(b"?")})
+        await eventually(lambda: relay.status().behind_s == 0)
+        assert relay.status().damaged == 0
+        assert isinstance(await day_answer(broker, DAY), DayAnswer)
+    again = Position(tmp_path / "link", "tokyo")
+    assert again.load() is None
+    assert len(again.ledgers) == 3
 
 
 def test_a_manifest_that_cannot_be_trusted_is_no_list(root: Path) -> None:

@@ -26,6 +26,8 @@ __all__ = ["Folders", "Place", "Seen", "kind_of"]
 _TEMPORARY = "temporary"
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 """How folders of the archive are called; `lost+found` is none."""
+_ODD = re.compile("[\ud800-\udfff]")
+"""What of a name is no text to the system stands there so."""
 _FRESH_NS = 3_000_000_000
 """A folder that changed so lately may change again within the same tick of the file system's clock."""
 
@@ -117,7 +119,7 @@ class Folders:
         while folders:
             here = folders.pop()
             try:
-                listed = self._list(here)
+                listed = self._list(here, is_root=here == root)
             except OSError as fault:
                 if all(map(_FOLDER.fullmatch, here.relative_to(root).parts)):
                     unread[here] = f"cannot be listed: {fault.strerror or fault}"
@@ -131,10 +133,11 @@ class Folders:
                 inside = [name for name in inside if name == JOURNAL_DIR]
             folders += [here / name for name in inside]
 
-    def _list(self, here: Path) -> _Listed | None:
-        """None where there is no folder (any more). Raises OSError where it cannot be listed."""
+    def _list(self, here: Path, *, is_root: bool) -> _Listed | None:
+        """None where there is no folder (any more). A link to one is none, but for what the user named. Raises OSError where it cannot be
+        listed."""
         try:
-            status = here.lstat()
+            status = here.stat() if is_root else here.lstat()
             if not stat.S_ISDIR(status.st_mode):
                 return None
             known = self._listed.get(here)
@@ -144,6 +147,8 @@ class Folders:
             files: list[str] = []
             with os.scandir(here) as entries:
                 for entry in entries:
+                    if _ODD.search(entry.name) is not None:
+                        continue  # no name of ours, and none that can be told
                     (folders if entry.is_dir(follow_symlinks=False) else files).append(entry.name)
         except (FileNotFoundError, NotADirectoryError):
             return None
