@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,13 @@ import pytest
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import merge_day
 from hoga.core.errors import DiskFull
+from hoga.relay.answers import Answers
+from hoga.relay.broker import Received
 from hoga.relay.folders import Folders
 from hoga.relay.position import Position
 from hoga.relay.relay import Relay
+from hoga.relay.segments import SegmentLane
+from hoga.relay.status import RelayCounts
 from hoga.relay.subjects import AskDay, DayAnswer, Fault, answer_of, ask_subject, encode
 from tests.archive.workshop import DAY, Workshop, fill_books, fill_trades
 from tests.nats_server import NatsServer, nats_server
@@ -145,10 +151,45 @@ async def test_a_data_folder_that_is_a_link_is_sent_and_a_name_that_is_no_text_h
     assert len(again.ledgers) == 3
 
 
-def test_a_manifest_that_cannot_be_trusted_is_no_list(root: Path) -> None:
-    from hoga.relay.answers import Answers
-    from hoga.relay.status import RelayCounts
+@pytest.mark.parametrize("called", ["/etc/passwd", "../../../passwd", "", "..", "\\u0000"])
+async def test_what_a_damaged_line_calls_a_file_leads_nowhere_and_the_rest_is_sent(root: Path, called: str) -> None:
+    merge_day(day_of(root, OLDER), venue="binance", archive_format="zip", purge=True)
+    for path in (day_of(root, DAY).ledger, day_of(root, OLDER).manifest_path):
+        path.write_bytes(re.sub(rb'("file":")[^"]+', rb"\1" + called.encode().replace(b"\\", b"\\\\"), path.read_bytes(), count=1))
+    broker, counts, folders = Taker(), RelayCounts(), Folders(root)
+    lane = SegmentLane(folders, Position(root, "tokyo"), broker, "tokyo", counts)  # type: ignore[arg-type]  # all of it that is asked
+    for _ in range(4):
+        await lane._round()
+    wanted = {name for name in files_of(root) if name.startswith("upbit")}
+    assert wanted <= broker.files
+    assert not [name for name in broker.files if ".." in name or name.startswith("/")]
+    assert counts.damaged
+    answers = Answers("tokyo", "s", 1, folders, lane, counts)
+    assert isinstance(answer_of(await answers.respond(Received("", {}, encode(AskDay(OLDER))))), Fault)
 
+
+class Taker:
+    """A broker that takes everything. `files`: of which files."""
+
+    connected, trouble, max_payload = True, None, 1 << 20
+
+    def __init__(self) -> None:
+        self.files: set[str] = set()
+
+    async def post(self, shape: object, subject: str, headers: dict[str, str], payload: bytes) -> asyncio.Future[None]:
+        self.files.add(headers["Hoga-File"])
+        taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        taken.set_result(None)
+        return taken
+
+    async def settle(self, waiting: list[asyncio.Future[None]]) -> None:
+        pass
+
+    def let_go(self, waiting: list[asyncio.Future[None]]) -> None:
+        pass
+
+
+def test_a_manifest_that_cannot_be_trusted_is_no_list(root: Path) -> None:
     merge_day(day_of(root, OLDER), venue="binance", archive_format="zip", purge=True)
     day_of(root, OLDER).manifest_path.write_bytes(b"{}")
     answers = Answers("tokyo", "s", 1, Folders(root), None, RelayCounts())  # type: ignore[arg-type]  # no file is asked for

@@ -17,7 +17,7 @@ from hoga.archive.form.regular import read_regular
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.core.errors import ArchiveError
 from hoga.relay.broker import BrokerFault, Received
-from hoga.relay.folders import Folders
+from hoga.relay.folders import Folders, beside
 from hoga.relay.segments import SegmentLane
 from hoga.relay.standing import Standing, standing_of
 from hoga.relay.status import RelayCounts
@@ -124,6 +124,7 @@ class Answers:
             raise ArchiveError(day.manifest_path, f"the manifest cannot be trusted: {fault}") from fault
         home = ledger.removesuffix(f"temporary/{day.stem}/{day.ledger.name}")
         archive, folded, healed = manifest.archive, manifest.ledger, manifest.healed
+        beside(day.directory, archive.file)
         found = [
             Listed(file=f"{home}{day.manifest_path.name}", kind=FileKind.MANIFEST, bytes=len(text), crc32=crc32(text)),
             Listed(file=f"{home}{archive.file}", kind=FileKind.DAY, bytes=archive.bytes, sha256=archive.sha256),

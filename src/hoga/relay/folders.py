@@ -17,11 +17,11 @@ from hoga.archive.form.journal import JOURNAL_DIR
 from hoga.archive.form.layout import FORMATS, parse_day, parse_segment
 from hoga.archive.form.lists import is_list
 from hoga.archive.form.seriesday import SeriesDay
-from hoga.core.errors import ArchiveError
+from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.relay.subjects import FileKind, file_fault
 from hoga.runtime.clock import SYSTEM
 
-__all__ = ["Folders", "Place", "Seen", "kind_of"]
+__all__ = ["Folders", "Place", "Seen", "beside", "kind_of"]
 
 _TEMPORARY = "temporary"
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -180,6 +180,13 @@ def _seen(here: Path, folders: list[str], files: list[str]) -> Seen:
         elif is_list(file):
             seen.lists.append(here / file)
     return seen
+
+
+def beside(folder: Path, file: str) -> Path:
+    """The file that a ledger or a manifest names, directly in `folder`. Raises SegmentCorrupt where that is no name of one."""
+    if file in ("", ".", "..") or any(sign in file for sign in "/\\\0"):
+        raise SegmentCorrupt(folder, f"a file in it is called {file[:60]!r}, which is no name")
+    return folder / file
 
 
 def kind_of(name: str) -> FileKind:

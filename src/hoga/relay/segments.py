@@ -30,7 +30,7 @@ from hoga.archive.form.seriesday import SeriesDay
 from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.pauses import Pauses, Schedule
 from hoga.relay.broker import Broker, BrokerFault
-from hoga.relay.folders import Folders, Seen, kind_of
+from hoga.relay.folders import Folders, Seen, beside, kind_of
 from hoga.relay.position import Position, Sent
 from hoga.relay.status import RelayCounts
 from hoga.relay.subjects import SEGMENTS, FileHead, FileKind, cut, head_of, part_bytes, segments_subject
@@ -265,15 +265,16 @@ class SegmentLane:
         """The files first, then the lines. Returns whether every file went."""
         whole = True
         for healed in stretch.healed:
-            path = day.directory / healed.healed.file
-            if await self._try_file(path, FileKind.OTHER):
+            if (path := self._beside(day.directory, healed.healed.file)) is not None and await self._try_file(path, FileKind.OTHER):
                 self._position.sent_file(self._name(path), healed.healed.file_sha256)
             else:
                 whole = False
         waiting: list[asyncio.Future[Any]] = []
         try:
             for entry in stretch.segments:
-                path = day.folder / entry.file
+                if (path := self._beside(day.folder, entry.file)) is None:
+                    whole = False
+                    continue
                 try:
                     content = await asyncio.to_thread(_check_segment, path, entry)
                 except (ArchiveError, OSError) as fault:
@@ -334,7 +335,7 @@ class SegmentLane:
             return
         if not self._went_as_minutes(day, name, manifest):
             try:
-                await self._send_file(day.directory / manifest.archive.file, None, FileKind.DAY, sha256=manifest.archive.sha256)
+                await self._send_file(beside(day.directory, manifest.archive.file), None, FileKind.DAY, sha256=manifest.archive.sha256)
                 if manifest.healed is not None:
                     await self._send_file(healed_path(day), None, FileKind.OTHER, sha256=manifest.healed.file_sha256)
             except (ArchiveError, OSError) as fault:
@@ -366,6 +367,14 @@ class SegmentLane:
         self._manifests[path] = (status.st_ino, status.st_mtime_ns)
 
     # -- sending ------------------------------------------------------------------------------------------------------
+
+    def _beside(self, folder: Path, file: str) -> Path | None:
+        """What a ledger names; None, and it is told, where that is no name of a file."""
+        try:
+            return beside(folder, file)
+        except SegmentCorrupt as fault:
+            self._tell_damaged(folder, fault)
+            return None
 
     async def _try_file(self, path: Path, kind: FileKind) -> bool:
         try:
