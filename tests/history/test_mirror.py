@@ -387,6 +387,32 @@ def test_keys_that_may_not_remove_leave_one_small_object_which_nobody_minds(
     assert _files(tmp_path / "back") == _files(data)
 
 
+def test_what_cannot_be_read_here_is_named_and_the_rest_is_sent(
+    command: Printed, bucket: Bucket, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden = data / "upbit"
+    (hidden / "orderbook").mkdir(parents=True)
+    (data / "binance" / "instruments").mkdir()
+    odd = data / "binance" / "instruments" / "instruments_2026-11-20_000000.json.zst"
+    os.mkfifo(odd)
+    (data / f"{BOOKS}.zip").unlink()
+    os.mkfifo(data / f"{BOOKS}.zip")
+    scandir = os.scandir
+
+    def look(path: object = ".") -> object:
+        if isinstance(path, str | Path) and Path(path) == hidden:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)  # type: ignore[call-overload]  # as it was called
+
+    monkeypatch.setattr(os, "scandir", look)
+    status, out, _ = command("mirror", data, AT, "--json")
+    failed = [each["file"] for each in json.loads(out)["failed"]]
+    assert status == 1
+    assert failed[0] == str(hidden)
+    assert f"{AT}/{BOOKS}.zip" in failed
+    assert {f"hoga/{TRADES}.zip", f"hoga/{TRADES}.manifest.json"} == set(bucket.objects)
+
+
 def test_a_day_that_is_there_costs_two_looks(bucket: Bucket, data: Path) -> None:
     list(mirror.mirror_archive(data, Path(AT), bucket_of(Path(AT))))
     bucket.asked.clear()

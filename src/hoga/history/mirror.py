@@ -93,16 +93,25 @@ def _while_it_answers(told: Iterator[Mirrored], at: Path, bucket: Bucket, then: 
 
 def _mirrored(data: Path, to: Path, bucket: Bucket, on_file: Callable[[], None]) -> Iterator[Mirrored]:
     found = discover([data])
-    found.require_whole()
     bucket.entries(to)  # a store that is not there, or not ours, is one line and not one for each file
+    for folder, why in found.unread:
+        yield Mirrored(str(folder), "failed", why=f"the folder cannot be listed: {why}; what is in it is not sent")
     for path in found.lists:
-        yield _sent(path, to / place_of(path, data), bucket, sha256_of(path))
+        yield _sent(path, to / place_of(path, data), bucket, None)
         on_file()
     for day in found.days:
-        if day.only or look(day.manifest_path) is None:
+        if day.only or not _is_merged(day):
             continue
         yield from _day_sent(day, data, to, bucket)
         on_file()
+
+
+def _is_merged(day: SeriesDay) -> bool:
+    """Whether it has a manifest, or may have one that cannot be looked at."""
+    try:
+        return look(day.manifest_path) is not None
+    except OSError:
+        return True
 
 
 def _day_sent(day: SeriesDay, data: Path, to: Path, bucket: Bucket) -> Iterator[Mirrored]:
@@ -162,9 +171,10 @@ def _files_of(folder: Path, manifest: Manifest) -> list[tuple[Path, str]]:
     return files
 
 
-def _sent(path: Path, to: Path, bucket: Bucket, sha256: str) -> Mirrored:
-    """One file that nothing else depends on yet, unless it is there."""
+def _sent(path: Path, to: Path, bucket: Bucket, sha256: str | None) -> Mirrored:
+    """One file that nothing else depends on yet, unless it is there. `sha256`: what a manifest says of it, None where none does."""
     try:
+        sha256 = sha256 or sha256_of(path)
         found = bucket.head(to)
         if found is not None:
             return _held(to, path.stat().st_size, found.size, found.sha256, sha256)
