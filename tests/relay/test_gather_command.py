@@ -71,7 +71,7 @@ def test_a_disk_that_is_full_is_status_1(tmp_path: Path, monkeypatch: pytest.Mon
     assert main(["gather", "--data", str(tmp_path / "all"), "--once"]) == 1
     said = capfd.readouterr()
     assert said.out == ""
-    assert "what collectors sent cannot be kept: /data: no space left" in said.err
+    assert "what collectors sent is not all here: /data: no space left" in said.err
 
 
 async def test_a_server_that_is_not_there_is_one_line_and_status_2(tmp_path: Path) -> None:

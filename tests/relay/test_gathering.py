@@ -532,6 +532,44 @@ async def test_what_a_life_before_had_not_acknowledged_is_waited_for(tmp_path: P
         assert gather.idle.is_set()
 
 
+async def test_a_stream_that_cannot_be_read_is_told_once_until_it_can(
+    tmp_path: Path, nats_server: NatsServer, relays: Relays, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody removed it and made one of that name with other limits."""
+    relay = relays("tokyo", _record(tmp_path / "tokyo", "tokyo", {0: list(range(30))}))
+    await relay.start()
+    clock = ManualClock(day_start_ns(DAY))
+    async with _gather(tmp_path / "all", nats_server, clock=clock) as gather:
+        await _idle(gather, clock)
+        assert gather.state().trouble is None
+        stream = relay.broker._context
+        await stream.delete_stream(SEGMENTS.name)
+        await stream.add_stream(name=SEGMENTS.name, subjects=["somebody.*"], max_age=60.0)
+        for told in (True, False):
+            async with asyncio.timeout(_PATIENT_S):
+                while (gather.state().trouble is not None) is not told:
+                    await asyncio.sleep(0.02)
+                    clock.advance(0.5)
+            if told:
+                assert "max_age is 60 s" in (gather.state().trouble or "")
+                await stream.delete_stream(SEGMENTS.name)
+    assert caplog.text.count("the stream is not as it has to be") == 1
+    assert caplog.text.count("no messages can be fetched") == 1
+
+
+async def test_who_may_not_read_the_stream_is_refused_at_the_start(
+    tmp_path: Path, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def denied(self: Broker, *arguments: object) -> None:
+        raise BrokerFault("consumer gather-1 of HOGA_SEGMENTS: no answer from NATS")
+
+    nats_server.start()
+    monkeypatch.setattr(Broker, "pull", denied)
+    with pytest.raises(BrokerFault, match="consumer"):
+        async with _gather(tmp_path / "all", nats_server):
+            pass
+
+
 async def test_a_stream_that_somebody_removed_is_made_again(tmp_path: Path, nats_server: NatsServer, relays: Relays) -> None:
     relay = relays("tokyo", _record(tmp_path / "tokyo", "tokyo", {0: list(range(30))}))
     await relay.start()

@@ -70,7 +70,7 @@ async def gather_once(
             await gather.until_idle()
             await gather.ask_for_days()
             days = [day] if day is not None else gather.pending_days()
-            return [await gather.end(each) for each in days], gather.shelf.names(), gather.fault
+            return [await gather.end(each) for each in days], gather.shelf.names(), gather.fault or gather.deaf
         finally:
             await _stop(running)
             await gather.close()

@@ -66,7 +66,7 @@ def gather(
     ]
     failed += [{"what": f"{each.day} {what}", "why": why} for each in days for what, why in each.failed]
     if fault is not None:
-        failed.insert(0, {"what": "what collectors sent cannot be kept", "why": fault})
+        failed.insert(0, {"what": "what collectors sent is not all here", "why": fault})
     if as_json:
         told = [{"what": each.day, "series": each.series, "records": each.records, "not_merged_at": each.open} for each in done]
         print_json({"ok": not failed, "done": told, "failed": failed, "collectors": names})

@@ -33,7 +33,7 @@ from hoga.archive.keep.lock import FolderLock
 from hoga.archive.union.recording import is_edge
 from hoga.core.errors import ArchiveBusy, ArchiveError, HogaError
 from hoga.core.times import MINUTE_NS, day_of, is_day
-from hoga.relay.broker import Broker, BrokerFault, Pull, Received
+from hoga.relay.broker import Broker, BrokerFault, BrokerRefused, Pull, Received
 from hoga.relay.door import What, place_of
 from hoga.relay.due import DayState, due_days, expected_collectors, next_look_ns, past_days
 from hoga.relay.ending import Ended, end_day
@@ -128,19 +128,35 @@ class Gather:
         self._next_days = 0.0
         self._last_step = clock.monotonic()
         self.idle = asyncio.Event()
-        """Set when the server has nothing more for us, as far as is known."""
+        """Set when the server has nothing more for us, as far as is known, or does not give it."""
         self.taken = 0
         self.fault: str | None = None
+        """Why what comes cannot be kept."""
+        self.deaf: str | None = None
+        """Why nothing comes, although there is a connection."""
+        self._pull: Pull | None = None
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Take the folder, connect, and see that the stream is there. Raises ArchiveBusy, OSError, BrokerFault, MissingLibrary."""
+        """Take the folder, connect, and see that the stream is there and can be read. Raises ArchiveBusy, OSError, BrokerFault,
+        MissingLibrary: then nothing is held."""
         make_folder(self.shelf.home)
         lock = FolderLock(self.shelf.home)
         if not lock.acquire():
             raise ArchiveBusy(self.shelf.home, "another hoga gather is at work here")
         self._lock = lock
+        try:
+            self._know_what_is_here()
+            await self._broker.open()
+            await self._broker.on_connected(self._make_stream)
+            self._pull = await self._consumer()
+        except BaseException:
+            lock.release()
+            await self._broker.close()
+            raise
+
+    def _know_what_is_here(self) -> None:
         if not (self.shelf.home / _ID_FILE).exists():  # a new archive
             write_file(self.shelf.home / _ASKED_FILE, [b"[]"])
         self._durable = _identity(self.shelf.home / _ID_FILE)
@@ -156,8 +172,6 @@ class Gather:
         for name in self._settings.collectors:
             self._seen.setdefault(name, CollectorState(name=name))
         self._know_past()
-        await self._broker.open()
-        await self._broker.on_connected(self._make_stream)
 
     async def run(self, *, days: bool = True) -> None:
         """Gather until cancelled. `days`: unite those that are due."""
@@ -190,21 +204,44 @@ class Gather:
 
     async def _intake(self) -> None:
         """Take in what the server has, on one connection after the other."""
+        in_vain = 0
         while True:
             self._last_step = self._clock.monotonic()
             try:
-                pull = await self._consumer()
+                pull, self._pull = self._pull or await self._consumer(), None
                 while not self._astray:
                     await self._take_some(pull)
+                    in_vain = 0
+                    self._hear()
                 self._astray = False
                 await self._broker.drop_consumer(SEGMENTS, self._durable)
                 _log.warning("the broker has lost messages", effect="everything that it has is read again; what is missing is asked for")
             except BrokerFault as fault:
                 self.idle.clear()
                 _log.debug("no messages", why=str(fault))
-                with contextlib.suppress(BrokerFault):  # somebody may have removed the stream
-                    await self._make_stream()
+                why: BrokerFault = fault
+                try:
+                    await self._make_stream()  # somebody may have removed it
+                except BrokerRefused as of_stream:
+                    why = of_stream
+                    self._tell_once(str(why), headline="the stream is not as it has to be", effect="it is read as far as it can be")
+                except BrokerFault:
+                    pass  # what was told first is nearer to it
+                in_vain += 1
+                if in_vain > 1 and self._broker.connected:  # else that is told already
+                    self._hear_nothing(str(why))
                 await self._clock.sleep(1.0)
+
+    def _hear_nothing(self, why: str) -> None:
+        if self.deaf is None:
+            _log.warning("no messages can be fetched", why=why, effect="collectors keep them; tried again")
+        self.deaf = why
+        self.idle.set()
+
+    def _hear(self) -> None:
+        if self.deaf is not None:
+            _log.info("messages are fetched again")
+            self.deaf = None
 
     async def _consumer(self) -> Pull:
         pull = await self._broker.pull(SEGMENTS, self._durable, _ANY)
@@ -560,7 +597,7 @@ class Gather:
             now_ns=now,
             pid=os.getpid(),
             connected=self._broker.connected,
-            trouble=self._broker.trouble or self.fault,
+            trouble=self._broker.trouble or self.fault or self.deaf,
             outages=self._broker.outages,
             collectors=[self._seen[name] for name in sorted(self._seen)],
             refused=sum(self._refused.values()),
