@@ -696,7 +696,7 @@ def test_today_is_told_minute_by_minute(tab: Tab) -> None:
     tab.take({**news(2), "strips": {"0": "n600r500", "1": "n600r300b1m4r195"}, "days": {"0": [1.0, 0, 0], "1": [0.99912, 38, 2]}})
     tab.shows("document.querySelector('#today .day-line').textContent.startsWith('1 of 2 instruments')")
     tab.shows(
-        "document.querySelector('#today canvas').ariaLabel.includes('Worst: SYM1, 495 min whole, 5 min with a loss · 99.91 % · frames lost: at least 38')"
+        "document.querySelector('#today canvas').ariaLabel.includes('Worst: SYM1, 495 min whole, 5 min with a loss · 99.91 % · lost: ≥ 38 frames')"
     )
     tab.page.locator("#today canvas").focus()
     tab.page.keyboard.press("ArrowLeft")

@@ -7,7 +7,7 @@ export const kindText = (kind) => (known(`k-${kind}`) ? t(`k-${kind}`) : kind);
 
 // `uncounted`: in so many gaps nobody can know.
 export function lossText(missed, uncounted) {
-  if (!uncounted) return missed ? count(missed) : t("loss-none");
+  if (!uncounted) return missed ? t("loss-n", { count: count(missed) }) : t("loss-none");
   return missed ? t("loss-least", { count: count(missed) }) : t("loss-unknown");
 }
 

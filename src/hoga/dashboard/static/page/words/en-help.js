@@ -26,7 +26,7 @@ export default {
     book: "The order book as it came last, and its depth over time: brighter is larger.", today: "A strip for each instrument: 24 hours in minutes, recorded, missed, or not yet.",
     epoch: "Counts the lives of a connection: each connect begins another one.",
     health: "Of a connection: 100 is up, steady and without errors; cuts, failures and odd frames of the last hour lower it.",
-    loss: "Frames that are known to be missing, by the venue's own numbers. “At least”: in some gaps nobody can know. “Not countable”: in none of them.",
+    loss: "Frames that are known to be missing, by the venue's own numbers. “≥”: at least so many, in some gaps nobody can know. “Not countable”: in none of them.",
     charts: "What the run did over the time that is chosen at the top. Point at a curve for its values at a moment; drag to look closer, double click to come back; space stands still. Red bands are incidents.",
     heat: "The book over time, up to five minutes: the darker, the larger the size at that price. Lines are the best bid and ask, dots are trades, larger where more was traded. White: no book was kept then.",
     load: "How busy all processors of this machine are together, and how busy the recorder keeps one of them (a steady 100 % is too much). The queue is drawn only while records wait for the disk.",

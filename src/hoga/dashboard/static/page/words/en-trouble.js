@@ -27,7 +27,7 @@ export default {
     "disk-full": "the disk is full: {room} free · goes on above {kept}",
     "disk-low": "the disk is nearly full: {room} free · recording pauses at {kept}",
     unsubscribed: "subscription not accepted for {span}: {names} · asked again",
-    stale: "the recorder has said nothing for {span}",
+    stale: "recorder silent for {span}",
     clock: "this machine's clock is off by {offset} ms · set it: chronyc makestep",
     skewed: "the clocks of this machine and of {venue} differ by about {median} ms · chronyc tracking",
   },

@@ -27,7 +27,7 @@ export default {
     sort: "Order of the list",
   },
   loss: {
-    "": "frames lost: {loss}", none: "none lost", unknown: "not countable", least: "at least {count}",
+    "": "lost: {loss}", none: "none lost", unknown: "not countable", n: "{count} frames", "n-1": "1 frame", least: "≥ {count} frames",
   },
   g: {
     disconnect: "disconnected", "latency-gate": "too late", backpressure: "disk too slow", "disk-full": "disk full", crash: "killed", shutdown: "stopped", silence: "silent",

@@ -24,7 +24,7 @@ export default {
     "disk-full": "디스크가 가득 참: 여유 {room} · {kept} 위에서 재개",
     "disk-low": "디스크가 거의 참: 여유 {room} · {kept}에서 기록 중단",
     unsubscribed: "구독이 {span}째 받아들여지지 않음: {names} · 다시 요청함",
-    stale: "기록기가 {span}째 응답이 없음",
+    stale: "기록기 {span}째 무응답",
     clock: "이 시스템의 시계가 {offset} ms 어긋남 · chronyc makestep으로 맞춤",
     skewed: "이 시스템과 {venue}의 시계가 약 {median} ms 다름 · chronyc tracking",
   },
