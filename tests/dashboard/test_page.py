@@ -12,6 +12,7 @@ import threading
 import time
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import msgspec
 import pytest
@@ -207,6 +208,13 @@ def test_what_has_not_changed_is_read_once() -> None:
     assert (told.happened, told.relay, told.hub) == (Happened(), None, None)
     whole = msgspec.to_builtins(first)
     odd = ({**whole, "meta": 1}, {**whole, "rows": {**whole["rows"], "flags": ["none"]}}, {**whole, "rows": {"received": []}})
+    rows, meta = whole["rows"], whole["meta"]
+    misfits: tuple[dict[str, Any], ...] = (
+        {"rows": {**rows, "flags": [0]}}, {"rows": {**rows, "median_ms": []}}, {"rows": {**rows, "chunks": []}},
+        {"rows": {**rows, "held": [[4, 1]]}}, {"gaps": [[-1, 1, 2, "silence", None]]}, {"meta": {**meta, "members": {"c": [4]}}},
+        {"meta": {**meta, "symbols": meta["symbols"][:1]}},
+    )  # fmt: skip
+    odd = (*odd, *({**whole, **misfit} for misfit in misfits))
     for payload in (b"", b"\x80", *map(msgspec.msgpack.encode, odd)):
         with pytest.raises(msgspec.DecodeError):
             decoder.decode(payload)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import tempfile
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from hoga.dashboard.page_model import PageModel
 from hoga.dashboard.prometheus import render
 from hoga.dashboard.summary import summary_of
 from tests.dashboard.stage import Stage, disconnected, make_meta
+from tests.waiting import eventually
 
 
 class Screen:
@@ -240,3 +242,25 @@ async def test_until_the_ledgers_were_looked_at_nobody_says_that_nothing_was_los
         assert [screen.news["totals"][key] for key in keys] == [None] * 5, "another run"
     finally:
         theatre.close()
+
+
+async def test_a_page_that_cannot_be_shown_is_no_good_verdict(theatre: Theatre, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is thought of a recorder does not stay as it was because nobody understands what it says now."""
+    theatre.step()
+    assert theatre.model.healthz()[0] == 200
+
+    def feed(*_: object, **__: object) -> bool:
+        raise IndexError
+
+    monkeypatch.setattr(theatre.model.watch, "feed", feed)
+    theatre.stage.publish()
+    running = asyncio.create_task(theatre.model.run())
+    try:
+        await eventually(lambda: theatre.model.healthz()[0] == 503)
+        assert [each.code for each in theatre.model.verdict.reasons] == ["page-version"]
+        assert theatre.model.states == [None] * 4
+        monkeypatch.undo()
+        theatre.stage.publish()
+        await eventually(lambda: theatre.model.healthz()[0] == 200)
+    finally:
+        running.cancel()

@@ -31,6 +31,7 @@ from hoga.dashboard.ladder import read_payload
 from hoga.dashboard.prometheus import METRICS, Facts, render
 from hoga.dashboard.snapshot import Happened, StreamRow
 from hoga.dashboard.today import Day, Today
+from hoga.dashboard.trader import MoneyRow
 from hoga.dashboard.watch import ConnectionHealth
 from hoga.hub.alerts import SENTENCES, AlertKind
 from hoga.quality.incidents import WHAT
@@ -248,6 +249,13 @@ def test_a_traders_figures_are_metrics() -> None:
     ):  # fmt: skip
         assert f"{line}\n" in text
     assert "hoga_trader_up 0.0\n" in render(facts()._replace(trader_age_s=6.0)).decode()
+    foreign = make_trader(
+        Path("/nowhere"),
+        rung="SOMETHING_NEW",
+        money=(MoneyRow(currency="USDT", realized="", unrealized="?", fees="0", funding="0", net="0"),),
+    )
+    text = render(facts()._replace(trader=foreign)).decode()
+    assert "\nhoga_trader_rung " not in text and 'hoga_trader_net{currency="USDT"} 0.0' in text, "a trader of another version"
     assert "hoga_trader" not in render(facts()._replace(trader=None)).decode(), "no trader: no families"
 
 

@@ -130,6 +130,7 @@ class PageModel:
                 self.look()
             except Exception as fault:  # noqa: BLE001  # the supervised place: one odd snapshot must not end the dashboard
                 _log.failure("cannot show the page", fault)
+                self._give_up()
             self._tell_status()
             due = max(due + self.config.interval_s, monotonic())
             await asyncio.sleep(due - monotonic() or self.config.interval_s)
@@ -208,6 +209,12 @@ class PageModel:
         else:
             self._greeting = False
             self._looking.tell()
+
+    def _give_up(self) -> None:
+        """What is on the page cannot be shown: nobody knows how the recorder is, and the verdict of before does not stand."""
+        self.page = PageState.VERSION
+        self.verdict = self._judged([], None)
+        self.states = self._states()
 
     def _states(self) -> list[int | None]:
         """What holds each stream up; None of a recorder that nothing is heard of."""

@@ -5,6 +5,7 @@ Names follow the conventions: `hoga_` first, the unit and `_total` last, base un
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -401,7 +402,7 @@ def _trader(it: TraderState, age_s: float) -> Iterator[Metric]:
     info.add_metric([it.mode, it.hoga, it.trader, ",".join(it.testnet)], 1.0)
     yield info
     for name, value in (
-        ("hoga_trader_age_seconds", age_s), ("hoga_trader_rung", float(Rung[it.rung])), ("hoga_trader_open_orders", it.open_orders),
+        ("hoga_trader_age_seconds", age_s), ("hoga_trader_rung", _rung(it.rung)), ("hoga_trader_open_orders", it.open_orders),
         ("hoga_trader_unknown_orders", it.unknown_orders), ("hoga_trader_unknown_seconds", it.unknown_s),
         ("hoga_trader_journal_lag_seconds", it.journal_lag_s), ("hoga_trader_journal_waiting", it.journal_waiting),
         ("hoga_trader_publish_seconds", it.publish_us / 1e6),
@@ -422,15 +423,28 @@ def _trader(it: TraderState, age_s: float) -> Iterator[Metric]:
     yield from (causes, strategies, *_trader_money(it), *_trader_accounts(it), *_trader_figures(it))
 
 
+def _rung(name: str) -> float | None:
+    """None: a trader of another version has rungs of its own."""
+    return float(Rung[name]) if name in Rung.__members__ else None
+
+
+def _number(text: str) -> float:
+    """A decimal text; what is none is not known."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
 def _trader_money(it: TraderState) -> Iterator[Metric]:
     position = _labelled("hoga_trader_position", ["symbol", "side"])
     unrealized = _labelled("hoga_trader_unrealized", ["symbol", "currency"])
     held: dict[tuple[str, str], float] = {(each.symbol, "both"): 0.0 for each in it.instruments}
     worth: dict[tuple[str, str], float] = {}
     for each in it.positions:
-        held[each.symbol, each.side] = held.get((each.symbol, each.side), 0.0) + float(each.quantity)
+        held[each.symbol, each.side] = held.get((each.symbol, each.side), 0.0) + _number(each.quantity)
         if each.unrealized:
-            worth[each.symbol, each.currency] = worth.get((each.symbol, each.currency), 0.0) + float(each.unrealized)
+            worth[each.symbol, each.currency] = worth.get((each.symbol, each.currency), 0.0) + _number(each.unrealized)
     for labels, quantity in held.items():
         position.add_metric(list(labels), quantity)
     for labels, money in worth.items():
@@ -442,7 +456,7 @@ def _trader_money(it: TraderState) -> Iterator[Metric]:
     ):  # fmt: skip
         family = _labelled(name, ["currency"])
         for row, text in zip(it.money, values, strict=True):
-            family.add_metric([row.currency], float(text))
+            family.add_metric([row.currency], _number(text))
         yield family
     used = _labelled("hoga_trader_limit_used_ratio", ["key", "subject"])
     for room in it.room:

@@ -480,13 +480,14 @@ class SnapshotDecoder:
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[msgspec.Raw, Any]] = {}
+        self._sound: tuple[Meta | None, int] = (None, 0)
 
     def decode(self, payload: bytes) -> Snapshot:
-        """The snapshot in a payload. Raises msgspec.DecodeError (ValidationError is one) when it is none."""
+        """The snapshot in a payload. Raises msgspec.DecodeError (ValidationError is one) when it is none, or its parts do not fit together."""
         parts = _parts.decode(payload)
         kept = {name: self._part(name, raw) for name in _KEPT_PARTS if len(memoryview(raw := getattr(parts, name)))}
         columns = {name: self._part(key, raw) for name, key in _COLUMNS.items() if len(memoryview(raw := getattr(parts.rows, name)))}
-        return Snapshot(
+        snapshot = Snapshot(
             now_ns=parts.now_ns,
             state=parts.state,
             meta_turn=parts.meta_turn,
@@ -496,6 +497,21 @@ class SnapshotDecoder:
             trades=parts.trades,
             **kept,
         )
+        self._check(snapshot)
+        return snapshot
+
+    def _check(self, snapshot: Snapshot) -> None:
+        meta, rows, count = snapshot.meta, snapshot.rows, len(snapshot.meta.streams)
+        of_streams = (rows.received, rows.recorded, rows.duplicates, rows.gaps, rows.queue, rows.newest_ns, rows.flags)
+        fits = all(len(column) == count for column in of_streams)
+        fits = fits and len(rows.median_ms) == len(rows.p99_ms) == len(meta.symbols)
+        fits = fits and all(0 <= at < count for at, _ in rows.held) and all(0 <= gap.stream < count for gap in snapshot.gaps)
+        if fits and (self._sound[0] is not meta or self._sound[1] != len(rows.chunks)):
+            fits = all(0 <= row.symbol_at < len(meta.symbols) and 0 <= row.lane < len(rows.chunks) for row in meta.streams)
+            fits = fits and all(0 <= at < count for members in meta.members.values() for at in members)
+        if not fits:
+            raise msgspec.ValidationError("the parts of the snapshot do not fit together")
+        self._sound = meta, len(rows.chunks)
 
     def _part(self, name: str, raw: msgspec.Raw) -> Any:
         known = self._known.get(name)

@@ -77,10 +77,11 @@ class _Account(NamedTuple):
 
 
 class _Series:
-    """What a ledger says. `path`: its file, as text: a look at one that is not a `Path` costs half."""
+    """What a ledger says. `path`: its file, as text: a look at one that is not a `Path` costs half. `gaps_only`: the rest is passed over."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, gaps_only: bool = False) -> None:
         self.path = path
+        self._gaps_only = gaps_only
         self.read_to = 0
         self.live: list[Span] = []
         self.gaps: set[Gap] = set()
@@ -100,6 +101,8 @@ class _Series:
         self.read_to += len(whole)
         fresh: list[Span] = []
         for line in whole.splitlines():
+            if self._gaps_only and b'"gap"' not in line:
+                continue
             try:
                 entry = decode_entry(line)
             except msgspec.DecodeError:
@@ -120,7 +123,7 @@ class _Former:
     """The gaps of a series' day that is over: the ledger grows until its last minutes are sealed, and is gone when it is merged."""
 
     def __init__(self, day: SeriesDay, series: _Series | None) -> None:
-        self._series = _Series(str(day.ledger)) if series is None else series
+        self._series = _Series(str(day.ledger), gaps_only=True) if series is None else series
         self._manifest = day.manifest_path
         self._is_merged = False
 
