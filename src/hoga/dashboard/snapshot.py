@@ -483,7 +483,7 @@ class SnapshotDecoder:
         self._sound: tuple[Meta | None, int] = (None, 0)
 
     def decode(self, payload: bytes) -> Snapshot:
-        """The snapshot in a payload. Raises msgspec.DecodeError (ValidationError is one) when it is none, or its parts do not fit together."""
+        """The snapshot in a payload. Raises msgspec.DecodeError (ValidationError is one) when it is none, or its parts do not fit."""
         parts = _parts.decode(payload)
         kept = {name: self._part(name, raw) for name in _KEPT_PARTS if len(memoryview(raw := getattr(parts, name)))}
         columns = {name: self._part(key, raw) for name, key in _COLUMNS.items() if len(memoryview(raw := getattr(parts.rows, name)))}

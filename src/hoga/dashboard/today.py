@@ -77,7 +77,8 @@ class _Account(NamedTuple):
 
 
 class _Series:
-    """What a ledger says. `path`: its file, as text: a look at one that is not a `Path` costs half. `gaps_only`: the rest is passed over."""
+    """What a ledger says. `path`: its file, as text: a look at one that is not a `Path` costs half. `gaps_only`: the rest is
+    passed over."""
 
     def __init__(self, path: str, *, gaps_only: bool = False) -> None:
         self.path = path
