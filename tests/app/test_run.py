@@ -245,8 +245,7 @@ async def test_what_the_disk_lets_in_again_is_decided_on_the_event_loop_and_no_s
         for lane in recorder.lanes:
             lane.on_gap = heard
         free[0] = 1 << 50
-        with pytest.raises(ValueError, match="its own trouble"):
-            await venue._check_disk()
+        await venue._check_disk()
         assert not (first.mode | second.mode) & DISK_FULL
         assert not recorder.disk_full
         assert threads == [threading.main_thread()] * 2
@@ -269,7 +268,7 @@ async def test_a_gate_that_opens_lets_every_stream_in_whatever_goes_wrong_with_o
     def refuses(index: int, gap: Gap) -> None:
         raise ValueError("its own trouble")
 
-    recorder.lanes[0].on_gap = refuses
+    recorder.lanes[0].gap = refuses  # type: ignore[method-assign]
     closed[0] = False
     with pytest.raises(ValueError, match="its own trouble"):
         recorder._move_gate("BTCUSDT")

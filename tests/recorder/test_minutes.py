@@ -446,3 +446,21 @@ async def test_received_is_written_plus_accounted_whatever_happens(
         days = {path.parent.name[-10:] for path in archive.files(symbol, kind)}
         for gap in archive.gaps(symbol, kind, Reason.DISCONNECT):
             assert len(days) < 2 or not gap.from_ns < MIDNIGHT_NS < gap.to_ns, "a cut over midnight is in both days"
+
+
+async def test_a_listener_of_gaps_that_fails_costs_no_frame(tmp_path: Path, caplog: Any) -> None:
+    bench = Bench(tmp_path, [TRADE]).start()
+
+    def fails(index: int, gap: Gap) -> None:
+        raise KeyError("its own trouble")
+
+    bench.recorder.lanes[0].on_gap = fails
+    leg = bench.connect()
+    bench.send(leg, TRADE, agg_trade(1))
+    bench.cut(leg)
+    leg = bench.connect(epoch=2)
+    bench.send(leg, TRADE, agg_trade(5))
+    archive = await bench.finish()
+    assert archive.check_balance("BTCUSDT", "execution") == (2, 2, 0)
+    assert [gap.missed for gap in archive.gaps("BTCUSDT", "execution")] == [3]
+    assert "a gap was not heard" in caplog.text

@@ -37,7 +37,8 @@ async def gather_until_stopped(
     *,
     on_ready: Callable[[Gather], None] = lambda gather: None,
 ) -> int:
-    """Gather until a signal. Returns the exit status. Raises ConfigError for what is wrong at the start."""
+    """Gather until a signal. Returns the exit status: 1, too, when a fault of ours ended it. Raises ConfigError for what is wrong at the
+    start."""
     pool = WorkerPool(workers=default_workers(config.program.max_workers), logs=logs)
     async with ShutdownManager(deadline_s=_STOP_S, on_force=pool.kill) as shutdown:
         shutdown.add(Phase.RESOURCES, "workers", partial(pool.close, patience_s=_POOL_S), may_be_left=True)
@@ -54,7 +55,10 @@ async def gather_until_stopped(
         running.add_done_callback(lambda task: shutdown.request("gather ended"))
         await shutdown.requested()
         watchdog.stopping()
-    return shutdown.exit_status
+        fault = running.exception() if running.done() and not running.cancelled() else None
+    if fault is not None:
+        _log.failure("gathering broke off", fault)
+    return shutdown.exit_status if fault is None else 1
 
 
 async def gather_once(

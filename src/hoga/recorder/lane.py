@@ -36,9 +36,12 @@ from hoga.core.ledger import COUNTED, Gap, Reason
 from hoga.core.times import MINUTE_NS, SECOND_NS, day_of, minute_floor_ns, minute_of
 from hoga.recorder.writer import JournalWriter
 from hoga.runtime.clock import SYSTEM, Clock
+from hoga.runtime.logs import get_log
 from hoga.runtime.timer import ShortTimer
 
 __all__ = ["Bookkeeping", "Lane", "Pulse"]
+
+_log = get_log("run")
 
 _FLUSH_S = 0.0015
 _YOUNG_NS = 500_000
@@ -101,7 +104,8 @@ class Lane:
     """One lane. `records` is the open batch, flat: recv_ns, tag, frame, …; intakes extend it directly. `newest`: the last one that was
     sent. `odds`: frames put aside.
 
-    `on_gap(index, gap)`: told of each gap that is written down; must return at once and not raise.
+    `on_gap(index, gap)`: told of each gap that is written down; must return at once. What it raises is logged: the frame on whose way
+    the gap is told is recorded all the same.
     """
 
     def __init__(
@@ -191,7 +195,10 @@ class Lane:
         """Write down a gap of one stream."""
         self.note(self._clock.time_ns(), GapNote(index, gap))
         if self.on_gap is not None:
-            self.on_gap(index, gap)
+            try:
+                self.on_gap(index, gap)
+            except Exception as fault:  # noqa: BLE001  # the supervised place of who hears of gaps: told, and no frame is lost by it
+                _log.failure("a gap was not heard", fault, reason=str(gap.reason))
 
     def tell_open(self, now: int, gaps: list[tuple[int, Gap]]) -> None:
         """These gaps are open, by stream index: should the journal break off, they are not forgotten."""

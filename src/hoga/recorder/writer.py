@@ -170,8 +170,13 @@ class JournalWriter:
             fsyncs=self._fsyncs,
             fsync_ms=self._fsync_ms,
             lag_ns=tuple(lags),
-            fault=next(iter(self._faults.values()), None),
+            fault=self._fault,
         )
+
+    @property
+    def _fault(self) -> str | None:
+        with self._lock:
+            return next(iter(self._faults.values()), None)
 
     def stop(self, *, timeout_s: float) -> bool:
         """Write what is queued, fsync, close. Blocks; returns whether all of it got through in time. Where the disk only confirms late
