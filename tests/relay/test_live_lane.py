@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from pathlib import Path
 from random import Random
@@ -14,7 +15,7 @@ from hoga.archive.form.journal import journal_name
 from hoga.archive.keep.lock import FolderLock
 from hoga.relay.folders import Folders
 from hoga.relay.hearing import QUIET_S, Came, Hearing, Item, Lost, Over
-from hoga.relay.live import LiveLane
+from hoga.relay.live import LiveLane, _Journal
 from hoga.relay.status import RelayCounts
 from hoga.runtime.clock import ManualClock
 from tests.relay.test_hearing import FOLDER, Recorder, streams_of
@@ -59,6 +60,40 @@ def test_a_folder_that_could_not_be_listed_is_listed_at_the_next_look(tmp_path: 
     lane._find_journals(is_past=False)
     assert list(lane._open) == [path]
     lane._open[path].close()
+
+
+async def test_a_journal_that_the_disk_refuses_costs_itself_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder, clock = Recorder(0, streams_of(0)), ManualClock(time_ns())
+    recorder.play([("frame", 0, 1), ("flush", 0, 0), ("minute", 0, 0), ("frame", 0, 2), ("flush", 0, 0)])
+    (tmp_path / FOLDER).mkdir(parents=True)
+    ether, counts = Ether(Hearing(), clock), RelayCounts()
+    lane = LiveLane(Folders(tmp_path), ether, "tokyo", "a1", counts, clock=clock)  # type: ignore[arg-type]
+    task = asyncio.create_task(lane.run())
+
+    async def looked() -> None:
+        for _ in range(250):
+            clock.set_wall(time_ns())
+            await clock.pass_time(0.025)
+            await asyncio.sleep(0.001)
+
+    (bad, data), (good, more) = recorder.journals[:2]
+    grown = _Journal.grown
+
+    def refuse(self: _Journal) -> bytes:
+        if self.path.name == journal_name(bad):
+            raise OSError(errno.EIO, "Input/output error")
+        return grown(self)
+
+    monkeypatch.setattr(_Journal, "grown", refuse)
+    await looked()
+    (tmp_path / FOLDER / journal_name(bad)).write_bytes(data)
+    (tmp_path / FOLDER / journal_name(good)).write_bytes(more)
+    await looked()
+    assert not task.done()
+    assert counts.live_lost == 1
+    assert counts.live_chunks > 0
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 @pytest.mark.parametrize("seed", range(2))

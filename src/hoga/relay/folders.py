@@ -21,7 +21,7 @@ from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.relay.subjects import FileKind, file_fault
 from hoga.runtime.clock import SYSTEM
 
-__all__ = ["Folders", "Place", "Seen", "beside", "kind_of"]
+__all__ = ["Folders", "Place", "Seen", "beside", "is_there", "kind_of"]
 
 _TEMPORARY = "temporary"
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -180,6 +180,14 @@ def _seen(here: Path, folders: list[str], files: list[str]) -> Seen:
         elif is_list(file):
             seen.lists.append(here / file)
     return seen
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is something of that name; what nobody lets us look for may be there."""
+    try:
+        return path.exists()
+    except OSError:
+        return True
 
 
 def beside(folder: Path, file: str) -> Path:

@@ -26,7 +26,7 @@ from hoga.archive.form.regular import open_regular
 from hoga.archive.keep.life import LOCK_FILE
 from hoga.core.errors import ArchiveError
 from hoga.relay.broker import Broker
-from hoga.relay.folders import Folders
+from hoga.relay.folders import Folders, is_there
 from hoga.relay.status import RelayCounts
 from hoga.relay.subjects import Leg, LiveHead, live_headers, live_subject, part_bytes
 from hoga.runtime.clock import SYSTEM, Clock
@@ -164,7 +164,10 @@ class LiveLane:
                 self._find_journals(is_past=is_past)
                 is_past = False
                 for journal in list(self._open.values()):
-                    await self._follow(journal)
+                    try:
+                        await self._follow(journal)
+                    except OSError as fault:  # a bad sector costs this journal, and no other
+                        self._leave(journal, fault)
                 if self._open and self._clock.monotonic() - self._said >= _BEAT_S:
                     await self._say_all_is_well()
                 await self._clock.sleep(max(0.0, _GATHER_S - (self._clock.monotonic() - began)))
@@ -213,7 +216,7 @@ class LiveLane:
                     self._open[path] = _Journal(path, is_past=is_past)
                 except (ArchiveError, OSError):  # sealed this moment, or no file at all
                     self._skip.add(path)
-            self._skip = {path for path in self._skip if path.parent != home or path.exists()}
+            self._skip = {path for path in self._skip if path.parent != home or is_there(path)}
 
     async def _follow(self, journal: _Journal) -> None:
         while True:
@@ -228,9 +231,22 @@ class LiveLane:
                 journal.is_past = False
                 break
             await asyncio.sleep(0)
-        if not taken and not journal.path.exists():
+        if not taken and not is_there(journal.path):
             journal.close()
             del self._open[journal.path]
+
+    def _leave(self, journal: _Journal, fault: OSError) -> None:
+        journal.close()
+        del self._open[journal.path]
+        self._skip.add(journal.path)
+        self._seq += 1
+        self._counts.live_lost += 1
+        _log.warning(
+            "an open journal cannot be read",
+            path=str(journal.path),
+            why=fault.strerror or str(fault),
+            hint="live frames go on with the next minute's; sealing tells the rest",
+        )
 
     def _tell_damage(self, journal: _Journal) -> None:
         """What cannot be read here is lost to whoever listens: a number is left out."""

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from hoga.archive.form.deflate import crc32
+from hoga.archive.form.regular import read_regular
 from hoga.core.errors import ArchiveError
 from hoga.runtime.durable import fsync, make_folder, write_all, write_fault, write_file
 
@@ -59,11 +60,11 @@ class Position:
     def load(self) -> str | None:
         """Merge what earlier lives wrote. Returns why some of it counts for nothing, None when all of it does. Blocks on the disk."""
         try:
-            data = self._path.read_bytes()
+            data = read_regular(self._path)
         except FileNotFoundError:
             return None
-        except OSError as fault:
-            return f"{self._path}: {fault.strerror or fault}"
+        except ArchiveError as fault:
+            return str(fault)
         lines = data.split(b"\n")
         for at, text in enumerate(lines[:-1]):
             line = _opened(text)

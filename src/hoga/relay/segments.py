@@ -30,7 +30,7 @@ from hoga.archive.form.seriesday import SeriesDay
 from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.pauses import Pauses, Schedule
 from hoga.relay.broker import Broker, BrokerFault
-from hoga.relay.folders import Folders, Seen, beside, kind_of
+from hoga.relay.folders import Folders, Seen, beside, is_there, kind_of
 from hoga.relay.position import Position, Sent
 from hoga.relay.status import RelayCounts
 from hoga.relay.subjects import SEGMENTS, FileHead, FileKind, cut, head_of, part_bytes, segments_subject
@@ -237,7 +237,7 @@ class SegmentLane:
 
     def _exists(self, name: str) -> bool:
         path = self._folders.path_of(name)
-        return path is not None and _is_there(path)
+        return path is not None and is_there(path)
 
     # -- open days ----------------------------------------------------------------------------------------------------
 
@@ -279,7 +279,7 @@ class SegmentLane:
                     content = await asyncio.to_thread(_check_segment, path, entry)
                 except (ArchiveError, OSError) as fault:
                     whole = False
-                    if not (isinstance(fault, FileNotFoundError) and _is_there(day.manifest_path)):  # else it is in the closed day
+                    if not (isinstance(fault, FileNotFoundError) and is_there(day.manifest_path)):  # else it is in the closed day
                         self._tell_damaged(path, fault)
                     continue
                 waiting += await self._post(head_of(self._collector, self._name(path), FileKind.SEGMENT, content), content)
@@ -495,14 +495,6 @@ def _check_segment(path: Path, entry: SegmentEntry | None) -> bytes:
         for _ in checked_blocks(path, proof=proof):
             pass
     return content
-
-
-def _is_there(path: Path) -> bool:
-    """What nobody lets us look for may be there."""
-    try:
-        return path.exists()
-    except OSError:
-        return True
 
 
 def _head_of_file(fd: int, collector: str, name: str, kind: FileKind) -> FileHead:
