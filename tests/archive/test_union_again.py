@@ -121,6 +121,17 @@ def test_a_day_is_made_anew_when_what_a_collector_has_of_the_day_beside_comes_la
     assert verify([tmp_path / "all"]).ok
 
 
+def test_minutes_of_the_day_beside_that_become_its_day_file_change_nothing(tmp_path: Path) -> None:
+    """A day is united while the next one is still recorded."""
+    tokyo = _around_midnight(tmp_path / "tokyo", DAY, "23-59", {1: -20})
+    following = _around_midnight(tmp_path / "tokyo", NEXT, "00-00", {2: 5}, merged=False)
+    (done,) = unite_archives([tokyo], tmp_path / "all", day=DAY, own=True)
+    assert done.united is not None
+    _around_midnight(tmp_path / "tokyo", NEXT, "00-30", {3: 1800 * SECOND_NS})
+    assert _both_days(tmp_path / "all", tokyo, order=()) == {DAY: "unchanged", NEXT: "united"}
+    assert following == tokyo
+
+
 def test_a_day_is_made_anew_when_another_collector_is_preferred(tmp_path: Path) -> None:
     tokyo = _around_midnight(tmp_path / "tokyo", DAY, "23-59", {1: -20})
     seoul = _around_midnight(tmp_path / "seoul", DAY, "23-59", {1: -15})

@@ -10,7 +10,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
+from typing import cast
 
+import msgspec
 import pytest
 
 from hoga.archive.form.discover import discover
@@ -21,7 +23,7 @@ from hoga.archive.prove.verify import verify
 from hoga.archive.union.archives import Archive, unite_archives
 from hoga.core.errors import ArchiveBusy, DiskFull
 from hoga.core.times import DAY_NS, SECOND_NS, day_start_ns
-from hoga.relay.broker import Broker, BrokerFault, address_of
+from hoga.relay.broker import Broker, BrokerFault, Pull, address_of
 from hoga.relay.door import place_of
 from hoga.relay.due import DayState
 from hoga.relay.ending import Ended
@@ -441,6 +443,7 @@ async def test_a_disk_that_is_full_is_told_to_whoever_waits_for_all_of_it(
         monkeypatch.setattr(gather.shelf, "take", full)
         await _idle(gather, clock, step_s=2.0)
         assert "cannot be written" in (gather.fault or "")
+        assert gather._days[DAY].changed_ns
         assert gather.state().trouble == gather.fault
 
 
@@ -460,6 +463,25 @@ async def test_a_collectors_day_that_was_damaged_here_is_fetched_again(tmp_path:
         assert (await asyncio.wait_for(gather.end(DAY), _PATIENT_S)).failed
         assert (await asyncio.wait_for(gather.end(DAY), _PATIENT_S)).settled
     assert _united(root).sha256 == _truth(tmp_path, tokyo)
+
+
+async def test_what_is_kept_is_remembered_though_the_broker_goes_before_all_of_it_is_answered(
+    tmp_path: Path, nats_server: NatsServer
+) -> None:
+    """It comes again as what was seen before."""
+
+    class Gone:
+        async def refuse(self, ticket: object) -> None:
+            raise BrokerFault("the connection was lost")
+
+    nats_server.start()
+    (segment,) = parts_of("tokyo", _record(tmp_path / "tokyo", "tokyo", {0: [1]}))
+    nowhere = segment._replace(head=msgspec.structs.replace(segment.head, file="nowhere"))
+    async with _gather(tmp_path / "all", nats_server, intake=False) as gather:
+        gather._days[DAY] = DayState(day=DAY, united_ns=5)
+        with pytest.raises(BrokerFault):
+            await gather._keep(cast(Pull, Gone()), [(nowhere, None), (segment, None)])
+        assert not gather._days[DAY].settled
 
 
 async def test_what_may_touch_the_days_beside_has_them_looked_at(

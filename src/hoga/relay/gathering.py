@@ -299,14 +299,18 @@ class Gather:
             if self.fault is None:
                 _log.error("what came cannot be kept", why=str(fault), effect="nothing is acknowledged; it comes again")
             self.fault = str(fault)
+            for part, _ in parts:  # some of it may be there already, and is not new when it comes again
+                if (place := place_of(part.head.file)) is not None:
+                    self._has_changed(place.day)
             await self._clock.sleep(5.0)
             return
         if self.fault is not None:
             _log.info("what comes is kept again")
             self.fault = None
-        tickets: list[Any] = []
-        for (part, ticket), found in zip(parts, taken, strict=True):
+        for (part, _), found in zip(parts, taken, strict=True):  # all of it before the broker can go
             self._note(part, found)
+        tickets: list[Any] = []
+        for (_, ticket), found in zip(parts, taken, strict=True):
             if found.state is State.REFUSED:
                 await pull.refuse(ticket)
             else:
@@ -331,22 +335,23 @@ class Gather:
         if found.state is not State.WAITS and (waiting := self._came.get((name, part.head.file))) is not None:
             waiting.set()
         if found.state is not State.SEEN and found.place is not None:
-            day = self._days.get(found.place.day, DayState(day=found.place.day))
-            asked = (name, part.head.file) in self._came
-            changed = day.changed_ns if asked else max(now, day.changed_ns + 1)
-            self._days[day.day] = msgspec.structs.replace(day, changed_ns=changed)
+            if (name, part.head.file) not in self._came:  # whoever asked for it has the union still to make
+                self._has_changed(found.place.day)
             segment = parse_segment(found.place.file.rpartition("/")[2]) if found.place.what is What.SEGMENT else None
             if found.place.what is What.DAY or (segment is not None and is_edge(segment.minute)):
-                self._look_beside(day.day)
+                self._look_beside(found.place.day)
+
+    def _has_changed(self, day: str) -> None:
+        state = self._days.get(day, DayState(day=day))
+        self._days[day] = msgspec.structs.replace(state, changed_ns=max(self._clock.time_ns(), state.changed_ns + 1))
 
     def _look_beside(self, day: str) -> None:
         """Something of a day is new that may touch those beside it: they are held against it. Where it does not, nothing comes of that."""
-        now = self._clock.time_ns()
         low, high = day_span(day)
         for beside in (day_of(low - 1), day_of(high)):
             state = self._days.get(beside)
             if state is not None and state.united_ns:
-                self._days[beside] = msgspec.structs.replace(state, changed_ns=max(now, state.changed_ns + 1))
+                self._has_changed(beside)
 
     def _collector(self, name: str) -> CollectorState:
         if name not in self._seen:
