@@ -374,6 +374,28 @@ def test_a_leg_that_has_just_come_is_not_held_to_what_came_before_it() -> None:
     assert lane.gaps == []
 
 
+def test_a_leg_that_was_dead_while_it_was_the_only_one_has_a_gap_of_that_time_at_its_end() -> None:
+    intake, lane = connected(BOOK)
+    intake.take(9 * SECOND, frame(BOOK, book(1)))
+    intake.connected(2, SECOND * 10)
+    intake.take(13 * SECOND, frame(BOOK, book(9)))
+    intake.disconnected(1, alive_ns=9 * SECOND, reason=Reason.DISCONNECT, conn="binance-1", at_ns=13 * SECOND, heard_ns=13 * SECOND)
+    assert lane.gaps == [Gap(9 * SECOND, 10 * SECOND, Reason.SILENCE, None, conn="binance-1")]
+    assert not intake.has_open
+
+
+@pytest.mark.parametrize(("alive_s", "ended_s"), [(13.0, 60.0), (12.995, 13.1), (12.1, 13.05)])
+def test_a_leg_that_brought_what_the_other_did_or_had_no_time_for_it_was_alive(alive_s: float, ended_s: float) -> None:
+    intake, lane = connected(BOOK)
+    intake.take(9 * SECOND, frame(BOOK, book(1)))
+    intake.connected(2, SECOND * 10)
+    intake.take(13 * SECOND, frame(BOOK, book(9)))
+    at_ns = int(ended_s * SECOND)
+    alive_ns = int(alive_s * SECOND)
+    intake.disconnected(1, alive_ns=alive_ns, reason=Reason.DISCONNECT, at_ns=at_ns, heard_ns=13 * SECOND)
+    assert lane.gaps == []
+
+
 def test_a_silence_begins_where_the_gap_before_it_ended() -> None:
     intake, lane = connected(BOOK)
     intake.take(1100, frame(BOOK, book(1)))

@@ -440,7 +440,8 @@ class Connection:
             leg.timer.cancel()
         leg.link.mute()
         leg.newest_ns = newest = max((self._inlet.brought(self.name, leg.epoch, each.name)[1] for each in self.streams), default=0)
-        sign = leg.link.opened_ns if reason is Reason.SILENCE else leg.link.last_control_ns
+        proves_nothing = reason is Reason.SILENCE or self._lookout.is_silent(leg)
+        sign = leg.link.opened_ns if proves_nothing else leg.link.last_control_ns
         alive = max(newest if newest > leg.link.opened_ns else 0, sign)
         close = leg.farewell or f"{info.code} {info.reason}".strip()
         self._inlet.closed(self.name, leg.epoch, LifeEnd(close, at_ns=info.at_ns, alive_ns=min(alive, info.at_ns), reason=reason))

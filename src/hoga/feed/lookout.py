@@ -26,9 +26,6 @@ __all__ = ["Lookout"]
 
 _log = get_log("feed")
 
-_SKEW_NS = 2 * SECOND_NS
-"""What another leg has brought so much later than this one proves that the stream comes on it."""
-
 
 class Lookout:
     """Over the legs of the connection `name`, one after the other.
@@ -60,6 +57,10 @@ class Lookout:
     def over(self, streams: list[Stream]) -> None:
         """These are watched from now on."""
         self._paces.watch(streams, self._clock.monotonic())
+
+    def is_silent(self, leg: Leg) -> bool:
+        """Whether it is the leg that is looked at, and brings nothing for longer than its pace explains."""
+        return leg is self._leg and self._paces.whole.is_silent(self._clock.monotonic_ns())
 
     def new_vigil(self) -> Vigil:
         """For a leg that begins."""
@@ -112,9 +113,8 @@ class Lookout:
         at = self._clock.monotonic()
         told, silent, quiet = self._paces.judge(at, now, live=leg.asking.live, opened_at=leg.opened_at)
         for name, gone in told:
-            newest_ns, opened_ns = self._inlet.received(name)[1], leg.link.opened_ns
-            if newest_ns - max(self._inlet.brought(self._name, leg.epoch, name)[1], opened_ns) <= _SKEW_NS:
-                self._inlet.silent(name, max(newest_ns, opened_ns if not gone else 0))
+            brought_ns = self._inlet.brought(self._name, leg.epoch, name)[1]
+            self._inlet.silent(name, max(brought_ns, leg.link.opened_ns if not gone else 0))
         if silent:
             _log.warning("streams silent, subscribed again", conn=self._name, count=len(silent), first=",".join(silent[:TOLD_NAMES]))
         for names, harder in ((silent, True), (quiet, False)):

@@ -87,7 +87,7 @@ class Inlet(Protocol):
         """Streams of the life that were neither told live nor have come."""
 
     def silent(self, name: str, since_ns: int) -> None:
-        """The stream is judged silent since then, though its connection lives; it is asked for again."""
+        """The stream is judged silent on one life since then, though its connection lives; it is asked for again there."""
 
     def odd(self, conn: str, epoch: int, now_ns: int, frame: bytes) -> None:
         """A frame that nobody takes as it stands: unusual spelling, unknown stream, broken, or no market data at all."""

@@ -49,6 +49,10 @@ PATIENCE_NS = 5_000_000_000
 """A run whose first leg comes within so long did not wait: its gap and that of the run before are one."""
 
 _RECHECK_NS = 20_000_000
+_LONE_KEPT = 8
+
+_BEHIND_NS = 1_000_000_000
+"""What came on another leg so long ago and not on this one does not merely come a moment later."""
 _InTime = Callable[[int, bytes], bool]
 
 
@@ -90,6 +94,8 @@ class Intake:
         "_lane",
         "_last_key",
         "_legs",
+        "_lone",
+        "_lone_from_ns",
         "_recheck_ns",
         "_spec",
         "began_ns",
@@ -141,6 +147,8 @@ class Intake:
         self._identity = Identity(spec, stream)
         self._first_key, self._last_key = self._identity.first_key, self._identity.last_key
         self._legs: dict[int, int] = {}
+        self._lone: list[tuple[int, int, int]] = []
+        self._lone_from_ns = 0
         self._down_reason = Reason.DISCONNECT
         self._down_detail: str | None = None
         self._down_from_ns = 0
@@ -405,6 +413,10 @@ class Intake:
         self._say_waited(now, at_once=False)
         self.began_ns = None
         self._before_slow()
+        if len(self._legs) == 1 and self.down_since is None:
+            self._lone = [*self._lone[1 - _LONE_KEPT :], (next(iter(self._legs)), self._lone_from_ns, now)]
+        elif not self._legs:
+            self._lone_from_ns = now
         self._legs[leg] = now
         self.tag = self.index | leg << 16
         if self.live_from_ns is None:
@@ -417,20 +429,33 @@ class Intake:
             self.mode |= FRESH
         self._overlap()
 
-    def disconnected(self, leg: int, *, alive_ns: int, reason: Reason, conn: str | None = None, heard_ns: int = 0) -> None:
+    def disconnected(
+        self,
+        leg: int,
+        *,
+        alive_ns: int,
+        reason: Reason,
+        conn: str | None = None,
+        at_ns: int = 0,
+        heard_ns: int | None = None,
+    ) -> None:
         """Leg `leg`, of connection `conn`, brings nothing more; its last sign of life was at `alive_ns`.
 
-        `heard_ns`: the newest receipt on those that are left. Where what came last came on none of them, though there was time for it,
-        they bring nothing: a gap until a frame comes.
+        That was known at `at_ns`. `heard_ns`: the last sign of life of those that are left, None when nobody can say. What came on others
+        alone, though there was time for it, proves that a leg was dead: it is a gap since then, as long as there was no other.
         """
-        if self._legs.pop(leg, None) is None:
+        if (began_ns := self._legs.pop(leg, None)) is None:
             return
         self._before_slow()
+        lone, self._lone = self._lone, [each for each in self._lone if each[0] != leg]
+        if lone and not self.sequence.contiguous and self._was_dead(sign_ns := max(alive_ns, began_ns), at_ns):
+            for _, from_ns, to_ns in (each for each in lone if each[0] == leg and sign_ns < each[2]):
+                self._emit(Gap(max(from_ns, sign_ns), to_ns, Reason.SILENCE, None, conn=conn))
         self._overlap()
         if self._legs:
             self.tag = self.index | next(iter(self._legs)) << 16
-            heard_ns = max(heard_ns, *self._legs.values())
-            if self.down_since is not None or self.newest()[0] - heard_ns <= REORDER_NS:
+            self._lone_from_ns = max(self.last_recv_ns, alive_ns)
+            if self.down_since is not None or heard_ns is None or not self._was_dead(max(heard_ns, *self._legs.values()), at_ns):
                 return
             self.mode |= FRESH
         if self._healed is not None:
@@ -441,6 +466,11 @@ class Intake:
         if self.down_since is not None and self.down_since < alive_ns:
             self._emit(self._down_gap(alive_ns))
         self._down(max(self.last_recv_ns, alive_ns), reason, conn)
+
+    def _was_dead(self, sign_ns: int, at_ns: int) -> bool:
+        """Whether legs whose last sign of life was at `sign_ns` had, at `at_ns`, long since missed what others brought."""
+        newest_ns, _ = self.newest()
+        return newest_ns > sign_ns and max(newest_ns - sign_ns, at_ns - newest_ns) > _BEHIND_NS
 
     def silent(self, since_ns: int) -> None:
         """The stream is judged silent since `since_ns`, though its connection lives: a gap until its next frame."""

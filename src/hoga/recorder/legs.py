@@ -12,7 +12,7 @@ from hoga.archive.form.journal import LegNote
 from hoga.core.ledger import Reason
 from hoga.core.streams import Stream
 from hoga.hub.port import LegStats, LifeEnd, Take
-from hoga.recorder.intake import Intake
+from hoga.recorder.intake import REORDER_NS, Intake
 from hoga.recorder.lane import Lane
 from hoga.recorder.probe import Probe
 from hoga.venues.spec import VenueSpec
@@ -177,12 +177,19 @@ class Legs:
         if leg is None:
             return
         self._end_leg(leg, end.at_ns, end.why, alive_ns=end.alive_ns)
+        others = [(each.tallies, max((self._brought(each, name)[1] for name in each.tallies), default=0)) for each in self._legs.values()]
         for members in leg.lanes.values():
             for intake in members:
+                name = intake.stream.name
                 if leg.opened_ns:
-                    others = (each.tallies.get(intake.stream.name) for each in self._legs.values())
-                    heard_ns = max((tally.newest_ns for tally in others if tally is not None), default=0)
-                    intake.disconnected(leg.number, alive_ns=end.alive_ns, reason=end.reason, conn=conn, heard_ns=heard_ns)
+                    intake.disconnected(
+                        leg.number,
+                        alive_ns=end.alive_ns,
+                        reason=end.reason,
+                        conn=conn,
+                        at_ns=end.at_ns,
+                        heard_ns=max((heard for tallies, heard in others if name in tallies), default=None),
+                    )
                 elif epoch == 1 and end.reason is Reason.DISCONNECT and intake.began_ns is not None:
                     intake.waits(end.at_ns, f"not connected yet: {end.why}")
         for name in leg.tallies:
@@ -198,8 +205,10 @@ class Legs:
     def brought(self, conn: str, epoch: int, name: str) -> tuple[int, int]:
         """The same of one leg alone; nothing of a leg that is over."""
         leg = self._legs.get((conn, epoch))
-        tally = leg.tallies.get(name) if leg is not None else None
-        if tally is None:
+        return self._brought(leg, name) if leg is not None else (0, 0)
+
+    def _brought(self, leg: _Leg, name: str) -> tuple[int, int]:
+        if (tally := leg.tallies.get(name)) is None:
             return 0, 0
         n, newest_ns = self.received(name)
         if 0 <= tally.alone_from < n:
@@ -207,9 +216,10 @@ class Legs:
         return tally.n, tally.newest_ns
 
     def silent(self, name: str, since_ns: int) -> None:
-        """The stream is judged silent, though its connection lives."""
-        if name in self.intakes:
-            self.intakes[name].silent(since_ns)
+        """The stream is judged silent on a leg that lives. Where another one has brought it since then, it comes."""
+        newest_ns = max((self._brought(leg, name)[1] for leg in self._legs.values()), default=0)
+        if name in self.intakes and newest_ns <= since_ns + REORDER_NS:
+            self.intakes[name].silent(max(since_ns, self.received(name)[1]))
 
     def race(self, conn: str, epoch: int) -> LegStats:
         """How the leg does against its twin."""
@@ -231,7 +241,7 @@ class Legs:
         leg = self._legs.get((conn, epoch))
         if leg is None:
             return []
-        return [name for name in leg.names if self.received(name)[1] >= since_ns and not self.brought(conn, epoch, name)[0]]
+        return [name for name in leg.names if self.received(name)[1] >= since_ns and not self._brought(leg, name)[0]]
 
     def _end_leg(self, leg: _Leg, now: int, close: str, *, alive_ns: int | None = None) -> None:
         """Frames of the leg may still be in the batch: they go first, while a journal that begins now would name it."""

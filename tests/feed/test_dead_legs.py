@@ -1,0 +1,207 @@
+"""Whatever dies in whatever state of a connection, and however many there are: what was sent and is not recorded lies in a gap.
+
+The connections are the real ones, with the recorder's own legs and intakes; links, venue and time are made by hand. A leg may stay open
+and bring nothing, with pings answered (frozen) or not (half-open).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hoga.core.errors import HandshakeRefused
+from hoga.core.ledger import Gap
+from hoga.core.times import SECOND_NS
+from hoga.feed import connection as module
+from hoga.feed.config import FeedConfig
+from hoga.feed.feed import Feed
+from hoga.feed.vigil import VigilRules
+from hoga.net.backoff import BackoffRules
+from hoga.net.ws import CloseInfo
+from hoga.recorder.fastpath import make_intake
+from hoga.recorder.intake import Intake
+from hoga.recorder.legs import Legs
+from hoga.runtime.clock import ManualClock
+from tests.recorder.workbench import NOON_NS, SPOT, FakeLane, book, frame, stream
+from tests.tries import tries
+
+BOOK = stream("BTCUSDT", "depth20@100ms")
+EVERY_S = 0.25
+"""The market says something so often."""
+_VENUES = count(1)
+"""Each world has a venue of its own: all connections of a process to one venue share its budget of connects."""
+VIGIL = VigilRules(fruitless_intervals=40.0)
+
+
+class Lane(FakeLane):
+    """Of an intake that says more than gaps."""
+
+    def note(self, now_ns: int, note: object) -> None: ...
+
+
+class HandLink:
+    """A link that lives as the venue pleases: it `works`, is `frozen` (answers pings, nothing else), `half-open`, or gone."""
+
+    def __init__(self, clock: ManualClock, table: dict[bytes, Any]) -> None:
+        self.clock, self.table = clock, table
+        self.how = "works"
+        self.closed: asyncio.Future[CloseInfo] = asyncio.get_running_loop().create_future()
+        self.opened_ns = self.last_control_ns = self.last_pong_ns = clock.time_ns()
+        self.last_pong = b""
+        self.vouched: list[int] = []
+
+    def send(self, text: bytes) -> bool:
+        return True
+
+    def ping(self, token: bytes = b"") -> None:
+        if self.how in ("works", "frozen"):
+            self.last_control_ns = self.last_pong_ns = self.clock.time_ns()
+            self.vouched.append(self.last_pong_ns)
+
+    def mute(self) -> None:
+        self.table = {}
+
+    def cut(self) -> None:
+        self.mute()
+        self.how = "gone"
+        if not self.closed.done():
+            self.closed.set_result(CloseInfo(1006, "", self.clock.time_ns()))
+
+    async def close(self, *, timeout_s: float = 1.0) -> None:
+        self.cut()
+
+    def bring(self, data: bytes) -> None:
+        take = self.table.get(data[: data.find(b"{", 12)])
+        if self.how == "works" and take is not None:
+            assert take(self.clock.time_ns(), data)
+
+
+class World:
+    """A venue that sends one book again and again, and a feed of so many legs."""
+
+    def __init__(self, legs: int) -> None:
+        self.clock = ManualClock(NOON_NS)
+        self.refuses = False
+        self.links: list[HandLink] = []
+        self.vouched: list[list[int]] = []
+        self.sent: dict[bytes, int] = {}
+        self.lane = Lane()
+        lane: Any = self.lane
+        self.intake: Intake = make_intake(SPOT, BOOK, index=1, lane=lane, queue_max=10**9, memory=1024)
+        self.inlet = Legs(SPOT, {BOOK.name: self.intake}, {}, {BOOK.name: lane}, [lane])
+        self.inlet.started = True
+        config = FeedConfig(
+            ws_url=f"ws://venue-{next(_VENUES)}",
+            ports=(1,),
+            redundancy=legs,
+            backoff=BackoffRules(base_s=1.5, max_s=8.0),
+            rollover_s=1e9,
+            vigil=VIGIL,
+        )
+        self.feed = Feed(SPOT, config, [BOOK], inlet=self.inlet, tls=None, jitter=lambda: 0.5, clock=self.clock)
+        self.feed.start()
+
+    async def open_link(self, url: str, **how: Any) -> HandLink:
+        await self.clock.sleep(0.05)
+        if self.refuses:
+            raise HandshakeRefused(how["name"], 503, epoch=how["epoch"])
+        link = HandLink(self.clock, how["table"])
+        self.links.append(link)
+        self.vouched.append(link.vouched)
+        how["on_open"](link.opened_ns)
+        return link
+
+    async def run(self, seconds: float) -> None:
+        for _ in range(round(seconds / EVERY_S)):
+            await self.clock.pass_time(EVERY_S)
+            data = frame(BOOK, book(len(self.sent) + 1))
+            self.sent[data] = self.clock.time_ns()
+            for link in self.links:
+                link.bring(data)
+            if len(self.sent) % round(1 / EVERY_S) == 0:
+                self.feed.tick()
+                self.intake.settle(self.clock.time_ns())
+
+    def open(self) -> list[HandLink]:
+        self.links = [link for link in self.links if not link.closed.done()]
+        return self.links
+
+    async def do(self, act: str, which: int) -> None:
+        if act in ("refuse", "take"):
+            self.refuses = act == "refuse"
+        elif act == "notice":
+            connection = self.feed.connections[which % len(self.feed.connections)]
+            connection._notice = True
+            connection._wake.set()
+        elif links := self.open():
+            link = links[which % len(links)]
+            if act == "cut":
+                link.cut()
+            else:
+                link.how = act
+
+    def uncovered(self) -> list[float]:
+        """When something was sent that is neither recorded nor in a gap: seconds since the beginning.
+
+        A pong says that nothing was sent: whoever says so and lies is believed for as long as data that stays away raises no suspicion.
+        """
+        recorded = set(self.lane.frames())
+        gaps = [*self.lane.gaps, *self.intake.open_gaps(self.clock.time_ns())]
+        if self.intake.down_since is not None:
+            gaps.append(Gap(self.intake.down_since, self.clock.time_ns(), self.intake.down_reason, None))  # type: ignore[arg-type]
+        began = min((at for data, at in self.sent.items() if data in recorded), default=1 << 62)
+        lost = [at for data, at in self.sent.items() if data not in recorded and at > began]
+        spans = [(gap.from_ns, gap.to_ns) for gap in gaps]
+        spans += [(at - int(VIGIL.suspect_s * SECOND_NS), at) for pongs in self.vouched for at in pongs]
+        return [(at - NOON_NS) / SECOND_NS for at in lost if not any(from_ns <= at <= to_ns for from_ns, to_ns in spans)]
+
+
+def live_through(legs: int, story: list[tuple[str, int, float]]) -> None:
+    """Run `story`: what happens, to which of the open links, and how long nothing else does."""
+
+    async def work() -> None:
+        world = World(legs)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, "open_link", world.open_link)
+            await world.run(20.0)
+            for act, which, seconds in story:
+                await world.do(act, which)
+                await world.run(seconds)
+            world.refuses = False
+            await world.run(150.0)
+            assert all(link.how == "works" for link in world.open()), "a dead leg is found in the end"
+            assert len(world.open()) == legs, world.feed.stats()
+            assert world.uncovered() == []
+            assert world.intake.n == len(world.lane.frames()) + world.intake.duplicates
+            assert world.lane.frames()[-1] == list(world.sent)[-1]
+            await world.feed.stop()
+
+    asyncio.run(work())
+
+
+ACTS = st.tuples(
+    st.sampled_from(["frozen", "half-open", "cut", "notice", "refuse", "take"]),
+    st.integers(0, 3),
+    st.sampled_from([0.25, 1.0, 3.0, 12.0, 40.0]),
+)
+
+
+@settings(max_examples=tries(40), deadline=None)
+@given(legs=st.integers(1, 3), story=st.lists(ACTS, max_size=12))
+def test_what_was_sent_and_is_not_recorded_lies_in_a_gap(legs: int, story: list[tuple[str, int, float]]) -> None:
+    live_through(legs, story)
+
+
+@pytest.mark.parametrize("how", ["frozen", "half-open"])
+def test_an_old_leg_that_dies_in_a_handover_while_none_can_be_made(how: str) -> None:
+    live_through(1, [("refuse", 0, 1.0), ("notice", 0, 1.0), (how, 0, 90.0), ("take", 0, 1.0)])
+
+
+@pytest.mark.parametrize("how", ["frozen", "half-open"])
+def test_a_leg_that_died_beside_its_twin_does_not_hide_the_twins_cut(how: str) -> None:
+    live_through(2, [(how, 0, 4.0), ("cut", 1, 20.0)])
