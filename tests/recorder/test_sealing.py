@@ -6,11 +6,13 @@ import asyncio
 import errno
 import os
 import random
+import shutil
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -33,6 +35,7 @@ from hoga.recorder.sealing import Sealing, level_for
 from hoga.runtime import durable
 from hoga.runtime.pool import WorkerPool
 from tests.archive.workshop import read_records
+from tests.archive_journal import faults
 from tests.archive_journal.desk import BOOK, ETH, Desk
 from tests.recorder.workbench import NOON_NS
 from tests.waiting import LONG_S
@@ -642,3 +645,84 @@ async def test_a_journal_sealed_in_part_is_not_sealed_twice_for_what_is_joined_o
     report = verify([desk.root])
     assert report.ok, report.problems
     assert not (desk.folder / "left.json").exists()
+
+
+class WorkerDied(BaseException):
+    """What nothing in a job catches."""
+
+
+class MortalPool(InlinePool):
+    """Begins a job anew whose worker died, with the same arguments; `at` counts the steps of its jobs from 1, and there `mode` happens."""
+
+    def __init__(self, *, at: int, mode: str) -> None:
+        super().__init__()
+        self.steps: list[str] = []
+        self.at_work = False
+        refuse = faults.refusing(at=at, mode=mode)
+
+        def watcher(what: str, where: Path | int, data: bytes | bytearray) -> None:
+            self.steps.append(what)
+            if mode != "died":
+                refuse(what, where, data)
+            elif len(self.steps) == at and self.at_work:
+                raise WorkerDied
+
+        durable.watch(watcher)
+
+    async def submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return await super().submit(partial(self._work, function), *arguments)
+        except WorkerDied:
+            return await super().submit(function, *arguments)
+
+    def _work(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        self.at_work = True
+        try:
+            return function(*arguments)
+        finally:
+            self.at_work = False
+
+
+@pytest.fixture
+def _nobody_watches() -> Iterator[None]:
+    yield
+    durable.watch(None)
+
+
+async def _sealed_with_trouble(root: Path, *, at: int, mode: str, interval_min: int) -> list[str]:
+    """Two minutes are sealed and joined while the step number `at` goes wrong in that mode; all steps."""
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir()
+    desk = Desk(root)
+    paths = [
+        desk.journal(range(minute * 5, minute * 5 + 5), start_ns=NOON_NS + minute * MINUTE_NS, interval_min=interval_min)
+        for minute in (3, 4)
+    ]
+    pool = MortalPool(at=at, mode=mode)
+    work = sealing(desk, pool, interval_min=interval_min, seal_again=(0.001,))
+    try:
+        for path in paths:
+            work.journal_closed(path)
+        await until(lambda: work.stats.waiting == 0, why=lambda: (at, mode, pool.steps[at - 1 : at]), pause=0.001)
+    finally:
+        durable.watch(None)
+    assert await work.finish(timeout_s=LONG_S), (at, mode)
+    assert work.stats.records == 30, (at, mode, pool.steps[at - 1])
+    check_once(desk, 10)
+    return pool.steps
+
+
+@pytest.mark.usefixtures("_nobody_watches")
+@pytest.mark.parametrize("every", [pytest.param(9, id="some"), pytest.param(1, id="every", marks=pytest.mark.faults)])
+@pytest.mark.parametrize("interval_min", [1, 5])
+@pytest.mark.parametrize("many", [1, 32])
+async def test_whatever_step_of_sealing_goes_wrong_once_all_is_sealed_once_by_the_same_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, interval_min: int, many: int, every: int
+) -> None:
+    monkeypatch.setattr("hoga.archive.keep.seal._MANY", many)
+    steps = await _sealed_with_trouble(tmp_path / "data", at=0, mode="EIO", interval_min=interval_min)
+    assert len(steps) > 30
+    for number, mode in enumerate(("died", "EIO", "late")):
+        for at in range(1 + (number * 3) % every, len(steps) + 1, every):
+            if steps[at - 1] in faults.FITS.get(mode, steps):
+                await _sealed_with_trouble(tmp_path / "data", at=at, mode=mode, interval_min=interval_min)

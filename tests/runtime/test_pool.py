@@ -8,11 +8,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import active_children
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -167,6 +169,31 @@ async def test_a_job_whose_worker_was_killed_runs_again(pool: WorkerPool, tmp_pa
     assert await pool.submit(die_first, str(tmp_path / "runs")) == 2
     assert pool.stats().rebuilt == 1
     assert await pool.submit(double, 4) == 8
+
+
+class SlowEnd:
+    """A process that a busy disk has in a call: it ends some time after it was killed."""
+
+    def __init__(self, seconds: float) -> None:
+        self.sentinel, self._end = os.pipe()
+        self._timer = threading.Timer(seconds, self._ended)
+        self.gone = False
+
+    def kill(self) -> None:
+        self._timer.start()
+
+    def _ended(self) -> None:
+        self.gone = True
+        os.close(self._end)
+
+
+def test_the_workers_beside_a_dead_one_are_all_gone_before_a_job_is_begun_anew() -> None:
+    slow = [SlowEnd(seconds) for seconds in (0.0, 0.15, 0.05)]
+    executor = SimpleNamespace(_processes=dict(enumerate(slow)))
+    runtime_pool._kill_workers(executor, wait_s=LONG_S)  # type: ignore[arg-type]
+    assert [process.gone for process in slow] == [True] * 3
+    for process in slow:
+        os.close(process.sentinel)
 
 
 async def test_a_deadly_job_is_given_up_and_its_neighbours_are_not(pool: WorkerPool, tmp_path: Path) -> None:

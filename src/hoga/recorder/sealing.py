@@ -216,21 +216,26 @@ class Sealing:
             self._left.pop(path, None)
             self._sealed(path, result, monotonic() - began)
             return True
-        if result is not None or path in self._made:
-            await self._note_left(path, frozenset() if result is None else frozenset(what for what, _ in failed))
+        if result is not None:
+            if await self._note_left(path, frozenset(what for what, _ in failed)):
+                self._count(result)
+        elif path in self._made:
+            await self._note_left(path, frozenset())
         self._left.setdefault(path, None)
         self.stats.failures += 1
         self._complain(failed)
         return False
 
-    async def _note_left(self, path: Path, names: frozenset[str]) -> None:
-        """What it is still to be sealed for. Until that is written down for the next start all of its day waits: it would be sealed again
-        for series that are joined or merged by then."""
-        if names == self._left.get(path):
-            return
-        with contextlib.suppress(OSError, HogaError):  # the disk that refuses this has refused more, and that is told
-            await asyncio.to_thread(note_left, path.parent, path.name, names)
+    async def _note_left(self, path: Path, names: frozenset[str]) -> bool:
+        """What it is still to be sealed for; whether that is written down for the next start. Until it is all of its day waits: the
+        journal would be sealed again for series that are joined or merged by then."""
+        if names != self._left.get(path):
+            try:
+                await asyncio.to_thread(note_left, path.parent, path.name, names)
+            except (OSError, HogaError):  # the disk that refuses this has refused more, and that is told
+                return False
             self._left[path] = names
+        return True
 
     async def _job(self, path: Path, *, again: bool) -> SealJob:
         only, crash_to_ns = self._left.get(path), self._recovered.get(path)
@@ -263,14 +268,17 @@ class Sealing:
             with contextlib.suppress(OSError, HogaError):  # what it says of a journal that is gone misleads nobody
                 note_left(path.parent)
 
-    def _sealed(self, path: Path, result: SealResult, seconds: float) -> None:
+    def _count(self, result: SealResult) -> None:
         stats = self.stats
         stats.segments += len(result.segments)
         stats.records += result.records
         stats.bytes += result.bytes
         stats.archive_bytes += result.archive_bytes
         stats.duplicates += result.duplicates
-        stats.seal_s = seconds
+
+    def _sealed(self, path: Path, result: SealResult, seconds: float) -> None:
+        self._count(result)
+        self.stats.seal_s = seconds
         if result.damaged_bytes:
             _log.warning("damaged bytes in a journal", journal=path.name, bytes=result.damaged_bytes)
         name = parse_journal_name(path.name)
