@@ -22,7 +22,7 @@ export default {
     group: "호가 묶기", streams: "스트림 {count}개", range: "곡선의 기간", now: "현재", tabs: "화면 나누기", "streams-1": "스트림 1개", filter: "찾기", sort: "목록 순서",
   },
   loss: {
-    "": "손실: {loss}", none: "손실 없음", unknown: "셀 수 없음", n: "프레임 {count}개", least: "프레임 {count}개 이상",
+    "": "손실: {loss}", none: "손실 없음", unknown: "셀 수 없음", n: "프레임 {count}개", "n-1": "프레임 1개", least: "프레임 {count}개 이상",
   },
   g: {
     disconnect: "연결 끊김", "latency-gate": "지연 초과", backpressure: "디스크 느림", "disk-full": "디스크 부족", crash: "강제 종료", shutdown: "정지", silence: "무응답", "sequence-gap": "번호 누락",
