@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hoga.relay.broker import BrokerFault
+from hoga.relay.broker import BrokerFault, Received
 from hoga.relay.standing import Standing, standing_of
-from hoga.relay.subjects import WhoAnswer
+from hoga.relay.subjects import WhoAnswer, ask_subject
 from tests.nats_server import NatsServer, nats_server
-from tests.relay.copying import relaying
+from tests.relay.copying import connected, relaying
 from tests.waiting import eventually
 
 __all__ = ["nats_server"]
@@ -84,3 +84,25 @@ async def test_two_that_could_not_hear_of_each_other_find_each_other_and_the_lat
         await eventually(lambda: second.status().connected and second.status().trouble is None)
     finally:
         await second_life.__aexit__(None, None, None)
+
+
+async def test_somebody_else_who_answers_to_the_name_is_told_once(
+    nats_server: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("hoga.relay.relay._ALONE_S", 0.05)
+    monkeypatch.setattr("hoga.relay.relay._WHO_S", 0.1)
+    nats_server.start()
+    asked = 0
+
+    async def nonsense(message: Received) -> bytes:
+        nonlocal asked
+        asked += 1
+        return b"nobody"
+
+    async with connected(nats_server) as broker:
+        await broker.answer(ask_subject("tokyo"), nonsense)
+        async with relaying(nats_server, tmp_path) as relay:
+            await eventually(lambda: asked > 4)
+            assert relay.status().connected
+            assert relay.status().asked == 0
+    assert len([each for each in caplog.records if "answers to the collector's name" in each.getMessage()]) == 1

@@ -68,7 +68,6 @@ class Answers:
 
     async def respond(self, asked: Received) -> bytes:
         """The answer to a message, whatever it is."""
-        self._counts.asked += 1
         try:
             return encode(await self._answer(asked))
         except ForeignMessage as fault:
@@ -78,8 +77,9 @@ class Answers:
 
     async def _answer(self, asked: Received) -> Answer:
         question = question_of(asked.payload)
-        if isinstance(question, AskWho):
+        if isinstance(question, AskWho):  # often by this relay itself: it is not counted
             return self._who
+        self._counts.asked += 1
         if isinstance(question, AskFile):
             return await self._send(question)
         if isinstance(question, AskDays):

@@ -71,6 +71,7 @@ class Relay:
         self._live = LiveLane(self._folders, self._broker, config.collector, self._session, self._counts, clock=clock)
         self._answers = Answers(config.collector, self._session, self._since_ns, Folders(self._root, places), self._segments, self._counts)
         self._lock: FolderLock | None = None
+        self._is_told = False
 
     async def open(self) -> None:
         """Connect, see to the streams, and answer from now on. Raises BrokerFault, BrokerRefused, ArchiveBusy, ArchiveError,
@@ -159,7 +160,9 @@ class Relay:
             try:
                 answer = answer_of(payload)
             except ForeignMessage as fault:
-                _log.warning("somebody else answers to the collector's name", why=str(fault))
+                if not self._is_told:
+                    _log.warning("somebody else answers to the collector's name", why=str(fault))
+                self._is_told = True
                 continue
             if not isinstance(answer, WhoAnswer) or answer.session == self._session:
                 continue
