@@ -86,7 +86,7 @@ class World:
 
     def __init__(self, legs: int) -> None:
         self.clock = ManualClock(NOON_NS)
-        self.refuses = False
+        self.refuses = self.is_deaf = False
         self.links: list[HandLink] = []
         self.vouched: list[list[int]] = []
         self.sent: dict[bytes, int] = {}
@@ -111,6 +111,7 @@ class World:
         if self.refuses:
             raise HandshakeRefused(how["name"], 503, epoch=how["epoch"])
         link = HandLink(self.clock, how["table"])
+        link.how = "frozen" if self.is_deaf else "works"
         self.links.append(link)
         self.vouched.append(link.vouched)
         how["on_open"](link.opened_ns)
@@ -205,3 +206,39 @@ def test_an_old_leg_that_dies_in_a_handover_while_none_can_be_made(how: str) -> 
 @pytest.mark.parametrize("how", ["frozen", "half-open"])
 def test_a_leg_that_died_beside_its_twin_does_not_hide_the_twins_cut(how: str) -> None:
     live_through(2, [(how, 0, 4.0), ("cut", 1, 20.0)])
+
+
+def test_a_leg_that_dies_after_many_others_did_is_found_as_soon_as_the_first() -> None:
+    async def work() -> None:
+        world = World(1)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, "open_link", world.open_link)
+            await world.run(20.0)
+            for _ in range(5):
+                await world.do("frozen", 0)
+                await world.run(15.0)
+                assert [link.how for link in world.open()] == ["works"]
+                await world.run(15.0)
+            await world.feed.stop()
+
+    asyncio.run(work())
+
+
+def test_a_venue_that_answers_and_brings_nothing_on_any_leg_is_asked_ever_more_rarely() -> None:
+    async def work() -> None:
+        world = World(1)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, "open_link", world.open_link)
+            await world.run(20.0)
+            world.is_deaf = True
+            await world.do("frozen", 0)
+            made = []
+            for _ in range(4):
+                before = len(world.vouched)
+                await world.run(150.0)
+                made.append(len(world.vouched) - before)
+            await world.feed.stop()
+        assert made[0] >= 3
+        assert sum(made[1:]) <= 4
+
+    asyncio.run(work())
