@@ -63,6 +63,20 @@ def test_what_cannot_be_meant_is_one_line_and_status_2(
     assert "secret" not in said.err
 
 
+def test_a_day_of_which_nobody_has_anything_is_not_told_as_united(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def once(*arguments: object, **named: object) -> tuple[list[DayState], list[str], None]:
+        return [DayState(day=DAY, united_ns=5), DayState(day="2026-11-21", united_ns=5, series=1, records=7)], ["tokyo"], None
+
+    monkeypatch.setattr("hoga.app.gather.gather_once", once)
+    assert main(["gather", "--data", str(tmp_path / "all"), "--once"]) == 0
+    assert capfd.readouterr().out.splitlines() == [
+        f"{DAY}: no collector has anything of it",
+        "2026-11-21: united: 1 series, 7 records of tokyo",
+    ]
+
+
 def test_a_disk_that_is_full_is_status_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     async def once(*arguments: object, **named: object) -> tuple[list[DayState], list[str], str]:
         return [], ["tokyo"], "/data: no space left"

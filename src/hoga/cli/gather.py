@@ -72,6 +72,9 @@ def gather(
         print_json({"ok": not failed, "done": told, "failed": failed, "collectors": names})
     else:
         for each in days:
+            if not (each.series or each.absent or each.failed):
+                print_text(f"{each.day}: no collector has anything of it")
+                continue
             state = "united" if not each.open else f"united, not merged yet at {', '.join(each.open)}"
             print_text(f"{each.day}: {state}: {each.series} series, {each.records:,} records of {', '.join(names) or 'nobody'}")
         if not days and fault is None:

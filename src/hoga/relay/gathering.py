@@ -495,7 +495,7 @@ class Gather:
             fields["not_merged_at"] = ",".join(open_)
         if ended.conflicts:
             fields["conflicts"] = ended.conflicts
-        if any(made != "unchanged" for _, made in ended.united) or not began.united_ns:
+        if any(made != "unchanged" for _, made in ended.united) or (not began.united_ns and (ended.united or absent)):
             _log.info("a day is united", **fields)
         for what, why in failed:
             self._tell_once(f"{ended.day}: {what}: {why}", headline=_NOT_UNITED, effect="tried again")
