@@ -140,7 +140,10 @@ def test_only_the_newest_lives_unless_two_hand_over() -> None:
     assert epochs.is_current_epoch("c", second)
     assert (epochs.get_current_epoch("c"), epochs.stale_frames("c")) == (2, 1)
     with pytest.raises(AssertionError):
-        epochs.begin("c", 1)
+        epochs.begin("c", second)
+    assert epochs.begin("c", first) == first  # seen after the newer one, by somebody else's number: one life more
+    assert epochs.alive("c") == {first, second}
+    assert (epochs.get_current_epoch("c"), epochs.begin("c")) == (second, second + 1)
 
 
 async def test_incrementing_ends_all_earlier_lives() -> None:

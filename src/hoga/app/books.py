@@ -74,7 +74,7 @@ class BookKeeper:
         self.snapshots = self.refused = self.faults = 0
         self.alerts = True
         self._syncs = {symbol: BookSync(symbol, self.spec.book_rules, most=self.spec.rest.book_levels) for symbol in self.symbols}
-        self._lives: dict[str, tuple[str, int]] = {}
+        self._brought_by: dict[str, str] = {}
         self._manager = manager
         self._config = config
         self._found: Config | None = None
@@ -155,16 +155,16 @@ class BookKeeper:
     def _take(self, event: BaseWebSocketEvent) -> None:
         sync = self._syncs.get(event.symbol)
         if sync is not None:
-            self._lives[event.symbol] = (event.conn, event.epoch)
+            self._brought_by[event.symbol] = event.conn
             sync.receive(event.body, time_ns())
             self._after(sync)
 
     def _status(self, event: StatusEvent) -> None:
         """A connection that is lost takes the books with it that it brought last; a handover loses none."""
         if isinstance(event, EpochEvent) and not event.up:
-            for symbol, life in list(self._lives.items()):
-                if life == (event.conn, event.epoch):
-                    del self._lives[symbol]
+            for symbol, conn in list(self._brought_by.items()):
+                if conn == event.conn:
+                    del self._brought_by[symbol]
                     self._syncs[symbol].lost(time_ns())
                     self._after(self._syncs[symbol])
 

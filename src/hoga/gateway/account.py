@@ -175,6 +175,9 @@ class AccountStream:
         """Everything goes one way."""
         return self._taker((conn, epoch), stream.kind)
 
+    def repeated(self, conn: str, epoch: int, now_ns: int, stream: Stream, frame: bytes) -> None:
+        """Nobody tells duplicates apart before."""
+
     def leave(self, conn: str, epoch: int, stream: Stream) -> None:
         """All streams stay."""
 

@@ -5,11 +5,15 @@ bring the stream (a handover, several collectors), and until the one that remain
 from whichever brings it first; where ids only grow, a book that is older than what was handed out already is dropped, so that
 it never goes backwards. Ids are compared among lives that overlap, never with those of a life before. What has no id is told apart by all
 that it says, but for when it was sent.
+
+What a life says that was known already is no news, but it makes a value that outlived the life which had brought it that life's own:
+it is alive again, and tells those who asked for the value itself.
 """
 
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 from hoga.core.market import DataType
 from hoga.core.streams import Stream
@@ -34,10 +38,21 @@ class Tally:
         self.frames = self.bytes = 0
 
 
+class _Also(NamedTuple):
+    """The last event, and a second life that has said the same."""
+
+    last: BaseWebSocketEvent
+    conn: str
+    epoch: int
+    recv_ns: int
+    payload: bytes
+
+
 class Door:
     """The way in of one stream, for frames of living epochs."""
 
     __slots__ = (
+        "_also",
         "_decode",
         "_epochs",
         "_floor",
@@ -86,6 +101,7 @@ class Door:
         self._manner = _first_of(facts.manner_keys) if private else None
         self._legs: list[tuple[str, int]] = []  # hardly ever more than two: a set takes 216 bytes
         self.came: list[tuple[str, int]] = []
+        self._also: _Also | None = None
         self._marks: dict[int, None] | None = None  # the oldest first; a deque of 4,096 takes 40 µs to say that one is not in it
 
     def opening(self, conn: str, epoch: int) -> None:
@@ -107,6 +123,30 @@ class Door:
                 legs.remove((conn, epoch))
         if not self._legs:
             self._forget()
+        last, also = self.last_event, self._also
+        if also is None or last is None:
+            return
+        if also.last is not last or (also.conn, also.epoch) == (conn, epoch):
+            self._also = None
+        elif (last.conn, last.epoch) == (conn, epoch):
+            self._confirm(also.conn, also.epoch, also.recv_ns, also.payload)
+
+    def repeated(self, conn: str, epoch: int, now: int, payload: bytes) -> None:
+        """A life says what is known already: no news. The last value is that life's too, and its alone where the other is over."""
+        last, epochs = self.last_event, self._epochs
+        if last is None or (last.conn, last.epoch) == (conn, epoch) or not epochs.is_alive(conn, epoch):
+            return
+        if payload != last.payload and self._mark(payload) != self._mark(last.payload):
+            return
+        if epochs.is_alive(last.conn, last.epoch):
+            self._also = _Also(last, conn, epoch, now, payload)
+        else:
+            self._confirm(conn, epoch, now, payload)
+
+    def _confirm(self, conn: str, epoch: int, now: int, payload: bytes) -> None:
+        self._also = None
+        self.last_event = event = self._make(self.stream, self._type, payload, now, conn, epoch, self._decode)
+        self._route.confirm(event)
 
     def _remember(self, mark: int) -> None:
         marks = self._marks
@@ -138,11 +178,13 @@ class Door:
                 if (conn, epoch) not in self.came:
                     self.came.append((conn, epoch))
                 if self._marks and not self._is_new(payload, self._marks):
+                    self.repeated(conn, epoch, now, payload)
                     return True
             last = self.last_event
             if last is not None and payload == last.payload:  # ends at the first byte that differs: 0.03 µs
                 self.duplicates += 1
                 self.last_ns = now
+                self.repeated(conn, epoch, now, payload)
                 return True
             event = self._make(self.stream, self._type, payload, now, conn, epoch, self._decode)
             self.count += 1

@@ -12,7 +12,7 @@ __all__ = ["EpochManager"]
 
 
 class EpochManager:
-    """Epochs by connection name; they only grow, and begin at 1."""
+    """Epochs by connection name; new ones only grow, and begin at 1."""
 
     def __init__(self) -> None:
         self._newest: dict[str, int] = {}
@@ -23,14 +23,14 @@ class EpochManager:
     def begin(self, connection: str, epoch: int | None = None) -> int:
         """A new life: the next epoch, or the given one.
 
-        A given one must be larger than any that lived; an attempt that failed is made again under its own number.
-        Anything else raises AssertionError.
+        A given one may be older than others: while one life hands over to the next, whoever looks may see the newer one first. Nor need it
+        be new: an attempt that failed is made again under its own number. Only one that is alive raises AssertionError.
         """
         newest = self._newest.get(connection, 0)
         number = newest + 1 if epoch is None else epoch
-        if number < newest or number in self.alive(connection):
-            raise AssertionError(f"epoch {number} of {connection} was there before")
-        self._newest[connection] = number
+        if number in self.alive(connection):
+            raise AssertionError(f"epoch {number} of {connection} is alive already")
+        self._newest[connection] = max(newest, number)
         self._alive.setdefault(connection, set()).add(number)
         return number
 
@@ -53,6 +53,10 @@ class EpochManager:
             return True
         self.note_stale(connection)
         return False
+
+    def is_alive(self, connection: str, epoch: int) -> bool:
+        """Whether that life is; counts nothing."""
+        return epoch in self._alive.get(connection, ())
 
     def living(self, connection: str) -> Set[int]:
         """The epochs that are alive, as a set that stays true: for readers who look at it at every frame."""

@@ -27,14 +27,15 @@ _ENDED_MAX = 64
 
 
 class _Life:
-    """What comes on one life of a connection. `table`: who takes its frames; `live`: proven to come, by wire name."""
+    """What comes on one life of a connection. `table`: who takes its frames; `live`: proven to come, by wire name; `open`: it did begin."""
 
-    __slots__ = ("doors", "live", "table")
+    __slots__ = ("doors", "live", "open", "table")
 
     def __init__(self) -> None:
         self.doors: dict[Stream, Door] = {}
         self.table: dict[bytes, Take] = {}
         self.live: set[str] = set()
+        self.open = False
 
     def first_take(self, name: str, key: bytes, take: Take) -> Take:
         """Takes the first frame of a stream that nothing has proven yet: the frame does."""
@@ -50,7 +51,8 @@ class _Life:
 
 
 class ConnectionBook:
-    """What is known of one connection. `lives` by epoch; `failed` counts attempts that came to nothing.
+    """What is known of one connection. `lives` by epoch, attempts too; `failed` counts attempts that came to nothing; `epoch` is the
+    newest life that began.
 
     `told_down`: why it is down, as it was told last; None while it is not.
     """
@@ -73,6 +75,10 @@ class ConnectionBook:
     def doors(self) -> set[Door]:
         """Of every stream that comes here now."""
         return {door for life in self.lives.values() for door in life.doors.values()}
+
+    def open_lives(self) -> list[int]:
+        """The epochs that are alive. While one of them is, whichever, the connection is."""
+        return [epoch for epoch, life in self.lives.items() if life.open]
 
     @property
     def is_down(self) -> bool:
@@ -122,8 +128,8 @@ class HubInlet:
         book = self.books.get(conn)
         if book is None:
             book = self.books[conn] = self._new_book(conn)
-        book.lives[epoch] = _Life()
         self.epochs.begin(conn, epoch)
+        book.lives[epoch] = _Life()
         return self.joining(conn, epoch, streams)
 
     def _new_book(self, conn: str) -> ConnectionBook:
@@ -132,6 +138,11 @@ class HubInlet:
         if before is not None:
             book.tally, book.errors = before.tally, before.errors
         return book
+
+    def open_lives(self, conn: str) -> list[int]:
+        """The epochs of the connection that are alive."""
+        book = self.books.get(conn)
+        return book.open_lives() if book is not None else []
 
     def lives(self, conn: str) -> list[int]:
         """The epochs of the connection that are open, or being made."""
@@ -164,6 +175,13 @@ class HubInlet:
             door.opening(conn, epoch)
         return door.taker(conn, epoch, book.tally, bare=bare)
 
+    def repeated(self, conn: str, epoch: int, now_ns: int, stream: Stream, frame: bytes) -> None:
+        """Whoever told duplicates apart already kept this one: no news, but what it says holds under that life."""
+        door, life = self.doors.get(stream), self._life(conn, epoch)
+        parts = self.spec.split(frame)
+        if door is not None and parts is not None and life is not None and stream in life.doors:
+            door.repeated(conn, epoch, now_ns, parts[1])
+
     def leave(self, conn: str, epoch: int, stream: Stream) -> None:
         """And one less."""
         life = self._life(conn, epoch)
@@ -194,7 +212,7 @@ class HubInlet:
     def opened(self, conn: str, epoch: int, now_ns: int) -> None:
         """It is open."""
         book = self.books[conn]
-        book.epoch = epoch
+        book.epoch, book.lives[epoch].open = max(book.epoch, epoch), True
         book.connected_at, book.down_since, book.told_down = self._clock.monotonic(), None, None
         self._on_epoch(self, conn, epoch, True, "", self.carried(conn, epoch))
 
@@ -218,35 +236,31 @@ class HubInlet:
         """Asked for again by its connection; nothing to do here."""
 
     def closed(self, conn: str, epoch: int, end: LifeEnd) -> None:
-        """That life is over, or never began."""
+        """That life is over, or never began. The connection is lost with its last one, whichever that is."""
         book = self.books.get(conn)
-        if book is None:
+        life = book.lives.pop(epoch, None) if book is not None else None
+        if book is None or life is None:
             return
         why = f"silent: {end.why}" if end.reason is Reason.SILENCE else end.why
-        streams = self.carried(conn, epoch)
-        for door in self._end(book, epoch):
+        streams = list(life.doors)
+        for door in life.doors.values():
             door.closed(conn, epoch)
         self.epochs.end(conn, epoch)
-        now = self._clock.monotonic()
-        if not self.epochs.alive(conn):
+        now, down = self._clock.monotonic(), not book.open_lives()
+        if down:
             book.down_since = book.down_since or now
             book.connected_at = None
             if streams and why:
                 self._independence.trouble(conn, now, why)
-        if book.epoch == epoch:
+        if life.open and down:
             book.lost.append(now)
             book.told_down = why
             self._on_epoch(self, conn, epoch, False, why, streams)
-        elif epoch > book.epoch and why:
+        elif not life.open and why:
             book.failed += 1
-            if self.kind is WebSocketType.PUBLIC and book.down_since is not None and book.told_down != why:
+            if self.kind is WebSocketType.PUBLIC and down and book.told_down != why:
                 book.told_down = why  # once for each reason: attempts are made for ever
                 self._on_epoch(self, conn, epoch, False, why, streams)
-
-    @staticmethod
-    def _end(book: ConnectionBook, epoch: int) -> list[Door]:
-        life = book.lives.pop(epoch, None)
-        return list(life.doors.values()) if life is not None else []
 
     def odd(self, conn: str, epoch: int, now_ns: int, frame: bytes) -> None:
         """A frame in an unusual spelling, of a stream nobody wants any more, or no data at all."""
@@ -332,7 +346,7 @@ class HubInlet:
     def state_of(self, wire: WireStats) -> ConnectionState:
         """Of a connection, as it is now: one whose last life is over is not connected, whatever its wire says a moment longer."""
         book = self.books.get(wire.connection)
-        over = book is not None and not self.epochs.alive(book.name)
+        over = book is not None and not book.open_lives()
         return ConnectionState.RECONNECTING if over and wire.state.is_up else wire.state
 
     def trouble_of(self, wire: WireStats) -> str | None:

@@ -273,6 +273,10 @@ class _Reader(asyncio.Protocol):
         subscription = await self._register(wishes)
         streams = subscription.streams if subscription is not None else {}
         self._numbers = {stream: wishes[stream.venue, stream.symbol, stream.channel] for stream in streams}
+        for stream in self._numbers:
+            self._manager.engine.watch(self.name, stream)
+        for conn in self._manager.connections():
+            self._tell_open(conn)
         self._newest = {number: event for number, event in self._newest.items() if event.stream in self._numbers}
         for stream in self._numbers.keys() - had:
             latest = self._manager.latest(stream)
@@ -327,7 +331,7 @@ class _Reader(asyncio.Protocol):
         elif isinstance(event, EpochEvent) and event.up:
             self._leg(event.venue, event.conn, event.epoch)
         elif isinstance(event, EpochEvent):
-            self._over(event)
+            self._lost(event)
 
     # -- what it gets -------------------------------------------------------------------------------------------
 
@@ -406,10 +410,38 @@ class _Reader(asyncio.Protocol):
         kind = next((self._manager.kind_of(stream).value for stream in streams), "public")
         return LegUp(self._next_leg, venue, kind, conn, epoch, [self._numbers[stream] for stream in streams])
 
-    def _over(self, event: EpochEvent) -> None:
-        """The frames that came before it go before it; those that cannot are of the past, and dropped."""
+    def _tell_open(self, conn: str) -> None:
+        """Whatever lives of the connection and brings something of the reader's is known to it, quiet or not."""
+        for venue, epoch in self._manager.open_lives(conn):
+            if (conn, epoch) not in self._legs and not self._numbers.keys().isdisjoint(self._manager.carried(venue, conn, epoch)):
+                self._leg(venue, conn, epoch)
+
+    def _lost(self, event: EpochEvent) -> None:
+        """The connection's last life is over, or cannot begin. What ended before it, while it lived on, was told of to nobody."""
         self._flush()
-        life = (event.conn, event.epoch)
+        ends = [epoch for conn, epoch in self._legs if conn == event.conn and epoch != event.epoch]
+        if (event.conn, event.epoch) in self._legs or not ends:
+            ends.append(event.epoch)
+        for epoch in ends:
+            self._end(event.conn, epoch, event.why if epoch == ends[-1] else "", venue=event.venue)
+
+    def _settle(self) -> None:
+        """Lives that are over while another goes on are told of to nobody: those who read learn it here, behind their last frame."""
+        for conn in {conn for conn, _ in self._legs}:
+            alive = {epoch for _, epoch in self._manager.open_lives(conn)}
+            dead = [epoch for each, epoch in self._legs if each == conn and epoch not in alive]
+            if not dead:
+                continue
+            self._flush()
+            if self._newest or self._queue:
+                return  # they wait for the socket; later
+            self._tell_open(conn)
+            for epoch in dead:
+                self._end(conn, epoch, "")
+
+    def _end(self, conn: str, epoch: int, why: str, *, venue: str = "") -> None:
+        """The frames that came before it went before it; those that could not are of the past, and dropped."""
+        life = (conn, epoch)
         late = [each for each in self._queue if (each[1].conn, each[1].epoch) == life]
         old = [number for number, each in self._newest.items() if (each.conn, each.epoch) == life]
         self.dropped += len(late) + len(old)
@@ -419,9 +451,9 @@ class _Reader(asyncio.Protocol):
             del self._newest[number]
         leg = self._legs.pop(life, None)
         if leg is not None:
-            self._say(LegOver(leg, event.why))
+            self._say(LegOver(leg, why))
         else:
-            self._say(LegFailed(event.venue, "public", event.conn, event.epoch, event.why))
+            self._say(LegFailed(venue, "public", conn, epoch, why))
 
     def beat(self) -> None:
         """Once a second."""
@@ -429,6 +461,7 @@ class _Reader(asyncio.Protocol):
             _log.warning("a reader does not end its request, it is let go", reader=self.name, bytes=self.half_sent)
             self.abandon()
         elif not self._paused:
+            self._settle()
             self._say(Beat(self.conflated, self.dropped))
 
     def _say(self, message: Message) -> None:

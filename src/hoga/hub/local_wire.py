@@ -144,6 +144,7 @@ class LocalHub(asyncio.Protocol):
         self._asked: dict[str, list[asyncio.Future[dict[str, str] | None]]] = {}
         self._telling: asyncio.Handle | None = None
         self._heard = monotonic()
+        self._still = False
         self._closing = False
 
     # -- life ---------------------------------------------------------------------------------------------------
@@ -235,6 +236,7 @@ class LocalHub(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        self._still = False
         self._end_legs("the hub is gone")
         self._legs.clear()
         for waiting in self._asked.values():
@@ -250,6 +252,8 @@ class LocalHub(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._heard = monotonic()
         try:
+            if self._still:
+                self._goes_on()
             for kind, body in self._splitter.feed(data):
                 if kind == EVENT:
                     self._event(body)
@@ -320,7 +324,7 @@ class LocalHub(asyncio.Protocol):
         leg.up = True
         leg.streams = set(streams)
         known = self._connection(leg.wire, leg.conn)
-        known.epoch = leg.epoch
+        known.epoch = max(known.epoch, leg.epoch)
         known.become(ConnectionState.CONNECTED)
         inlet.opening(leg.conn, leg.epoch, streams)
         inlet.opened(leg.conn, leg.epoch, time_ns())
@@ -365,7 +369,16 @@ class LocalHub(asyncio.Protocol):
         """Once a second and wire: a hub that is stopped has values that stand still, which must not look alive."""
         if monotonic() - self._heard > _QUIET_S and any(leg.up for leg in self._legs.values()):
             _log.warning("the hub gives no sign of life", path=str(self.path))
+            self._still = True
             self._end_legs("the hub gives no sign of life")
+
+    def _goes_on(self) -> None:
+        """It does give one again, whatever it says: its connections are as they were told last."""
+        self._still = False
+        _log.info("the hub goes on", path=str(self.path))
+        for leg in self._legs.values():
+            if not leg.up:
+                self._up(leg, list(leg.streams))
 
     # -- wishes -------------------------------------------------------------------------------------------------
 
@@ -415,13 +428,16 @@ class LocalHub(asyncio.Protocol):
 
     def stats(self, wire: LocalWire) -> list[WireStats]:
         """Of one wire."""
-        alive = {leg.conn: len(leg.streams) for leg in self._legs.values() if leg.wire is wire and leg.up}
+        alive: dict[str, set[Stream]] = {}
+        for leg in self._legs.values():
+            if leg.wire is wire and leg.up:
+                alive.setdefault(leg.conn, set()).update(leg.streams)
         return [
             WireStats(
                 connection=conn,
                 state=known.state,
                 epoch=known.epoch,
-                streams=alive.get(conn, 0),
+                streams=len(alive.get(conn, ())),
                 reconnects=self.reconnects,
                 requests=0,
             )

@@ -370,6 +370,14 @@ class GlobalWebSocketManager(OnePerProcess):
         """The streams of one life of a connection."""
         return [stream for (name, _), inlet in self._inlets.items() if name == venue for stream in inlet.carried(conn, epoch)]
 
+    def open_lives(self, conn: str) -> list[tuple[str, int]]:
+        """(venue, epoch) of every life of the connection that is alive; more than one while it hands over."""
+        return [(inlet.spec.name, epoch) for inlet in self._inlets.values() for epoch in inlet.open_lives(conn)]
+
+    def connections(self) -> list[str]:
+        """The names of all that bring anything, or did and are looked for."""
+        return [conn for inlet in self._inlets.values() for conn in inlet.books]
+
     def kind_of(self, stream: Stream) -> WebSocketType:
         """Public, or an account's."""
         return self._key_of(stream)[1]

@@ -35,6 +35,10 @@ class _Cell:
         if self.history is not None:
             self.history.append(event)
 
+    def hold(self, event: BaseWebSocketEvent) -> None:
+        """It says what was put last, and comes of a life that is alive."""
+        self.event = event
+
 
 class DataPoolManager:
     """Latest values by (symbol, type), fed by the routes of `engine`. The symbol may be `venue:symbol` as well.
@@ -80,7 +84,9 @@ class DataPoolManager:
         cell.event = self._newest(stream)
         for key in _keys(stream, data_type):
             self._by_key.setdefault(key, {})[stream] = cell
-        self._engine.route(stream).add("the pool", cell.put)
+        route = self._engine.route(stream)
+        route.add("the pool", cell.put)
+        route.watch("the pool", cell.hold)
         return cell
 
     def _forget(self, stream: Stream, data_type: DataType) -> None:

@@ -120,6 +120,9 @@ class WireInlet(Inlet, Protocol):
     def join(self, conn: str, epoch: int, stream: Stream, *, bare: bool = False) -> Take:
         """One stream more on a life that is open: what takes its frames, or where they come `bare`, their payloads alone."""
 
+    def repeated(self, conn: str, epoch: int, now_ns: int, stream: Stream, frame: bytes) -> None:
+        """A frame that says again what came before, kept by whoever told duplicates apart already."""
+
     def leave(self, conn: str, epoch: int, stream: Stream) -> None:
         """And one less."""
 

@@ -54,10 +54,11 @@ class RoutingStats(msgspec.Struct, frozen=True, kw_only=True):
 class Route:
     """Everything that happens to events of one stream. `puts` is replaced, never changed: a delivery under way is not disturbed.
 
+    Most members want news only; those that `watch` want the value: they are told, too, that the last one holds under another life.
     A `pinned` route stays though nobody wants it: whoever brings the frames holds it.
     """
 
-    __slots__ = ("_fell", "_members", "pinned", "puts", "routed", "stream")
+    __slots__ = ("_fell", "_members", "_watches", "pinned", "puts", "routed", "stream")
 
     def __init__(self, stream: Stream, fell: Fell = lambda component_id, fault: None) -> None:
         self.stream = stream
@@ -66,6 +67,7 @@ class Route:
         self.routed = 0
         self.pinned = False
         self._members: dict[str, Put] = {}
+        self._watches: tuple[tuple[str, Put], ...] = ()
 
     def deliver(self, event: BaseWebSocketEvent) -> None:
         """Hand it to every consumer. Never raises: one that cannot take it has left afterwards."""
@@ -78,6 +80,19 @@ class Route:
                 return
             except Exception as fault:  # noqa: BLE001  # the supervised place: that consumer leaves, told by name; the rest is served
                 self._end(put, fault)
+
+    def confirm(self, event: BaseWebSocketEvent) -> None:
+        """It says what was told last, under a life that is alive. Never raises, as `deliver`."""
+        for component_id, put in self._watches:
+            try:
+                put(event)
+            except Exception as fault:  # noqa: BLE001  # the supervised place, as above
+                self.remove(component_id)
+                self._fell(component_id, fault)
+
+    def watch(self, component_id: str, put: Put) -> None:
+        """A member wants to know, by `put`, what holds, too, until it is removed."""
+        self._watches = (*(each for each in self._watches if each[0] != component_id), (component_id, put))
 
     def _end(self, put: Put, fault: Exception) -> None:
         for component_id in [name for name, each in self._members.items() if each is put]:
@@ -96,6 +111,8 @@ class Route:
 
     def remove(self, component_id: str) -> None:
         """One less."""
+        if self._watches:
+            self._watches = tuple(each for each in self._watches if each[0] != component_id)
         if self._members.pop(component_id, None) is not None:
             self.puts = tuple(self._members.values())
 
@@ -178,7 +195,9 @@ class DataRoutingEngine:
                 consumer.put(event)
                 self.loop.call_soon(served)
 
-        self.route(stream).add(component_id, put)
+        route = self.route(stream)
+        route.add(component_id, put)
+        route.watch(component_id, put)
         consumer.routes.add(stream)
 
     def add_live(self, component_id: str, stream: Stream) -> None:
@@ -229,6 +248,12 @@ class DataRoutingEngine:
         if route is not None:
             route.remove(component_id)
             self._drop(route)
+
+    def watch(self, component_id: str, stream: Stream) -> None:
+        """The consumer of that stream is told, too, that its last value holds under another life."""
+        consumer = self._consumers.get(component_id)
+        if consumer is not None and stream in consumer.routes:
+            self.route(stream).watch(component_id, consumer.put)
 
     def leave_route(self, stream: Stream, member: str) -> None:
         """A member that was added to the route itself leaves."""

@@ -78,7 +78,7 @@ class Intake:
     disk. `unrecorded`: frames in counted gaps. `repeated`: duplicates that the leg had brought itself. `jumps`: how often the
     venue numbered anew, `last_jump` the latest. `in_time(recv_ns, payload)`: whether a frame is provably not late, whatever
     the gate says; None where frames do not tell. `route(recv_ns, frame)`: who gets each recorded frame at once, in
-    process; it must not block or raise.
+    process; it must not block or raise. `again` likewise gets each frame that was refused as a duplicate.
     """
 
     __slots__ = (
@@ -98,6 +98,7 @@ class Intake:
         "_lone_from_ns",
         "_recheck_ns",
         "_spec",
+        "again",
         "began_ns",
         "down_since",
         "duplicates",
@@ -140,6 +141,7 @@ class Intake:
         self.live_from_ns: int | None = None
         self.down_since: int | None = None
         self.route: Callable[[int, bytes], None] | None = None
+        self.again: Callable[[int, bytes], None] | None = None
         self.in_time: _InTime | None = None
         self._spec = spec
         self._lane = lane
@@ -185,6 +187,8 @@ class Intake:
             if self.sequence.by == self.tag >> 16:
                 self.repeated += 1
                 self._lane.odd(now, self.tag >> 16, "duplicate", data)
+            if self.again is not None:
+                self.again(now, data)
         if self.sequence.crowded:
             self._tell_holes(self.sequence.drain_holes(older_than_ns=1 << 62))
         self._after_slow(data)

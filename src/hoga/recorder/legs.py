@@ -5,7 +5,7 @@ A leg is one life of one connection, by the number that its frames carry in the 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from hoga.archive.form.journal import LegNote
@@ -48,7 +48,8 @@ class _Leg(NamedTuple):
 class Legs:
     """The recorder's inlet (`hub.port.Inlet`) over its intakes and probes, both by wire name. `lanes[0]` takes what belongs to no stream.
 
-    `started`: frames may be kept. `unrecorded_odd`: odd frames that came before or after.
+    `started`: frames may be kept. `unrecorded_odd`: odd frames that came before or after. `on_change` is told when a leg is open, or over;
+    it must not block or raise.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Legs:
         self.lanes = lanes
         self.started = False
         self.unrecorded_odd = 0
+        self.on_change: Callable[[], object] = lambda: None
         self._lane_of = lane_of
         self._legs: dict[tuple[str, int], _Leg] = {}
         self._by_number: dict[int, _Leg] = {}
@@ -108,6 +110,7 @@ class Legs:
         for name in leg.waiting:
             source = self.intakes.get(name) or self.probes[name]
             leg.table[source.frame_key] = self._first_take(leg, name)
+        self.on_change()
 
     def live(self, conn: str, epoch: int, now: int, names: Collection[str]) -> None:
         """The venue has agreed to bring these on the leg."""
@@ -226,6 +229,11 @@ class Legs:
         leg = self._legs.get((conn, epoch))
         return leg.stats if leg else LegStats()
 
+    @property
+    def open(self) -> list[int]:
+        """The numbers of the legs that are open, the oldest first."""
+        return [leg.number for leg in self._legs.values() if leg.opened_ns]
+
     def identity(self, number: int) -> tuple[str, int] | None:
         """(connection, epoch) of an open leg, None when there is none of that number."""
         leg = self._by_number.get(number)
@@ -256,6 +264,7 @@ class Legs:
             indices = [intake.index for intake in members if intake.stream.name not in leg.waiting]
             alive = None if alive_ns is None else max([alive_ns, *(intake.last_recv_ns for intake in members)])
             lane.note(now, LegNote(leg.number, leg.conn, leg.epoch, leg.opened_ns[0], indices, now, close, alive))
+        self.on_change()
 
     def _lanes_of(self, streams: list[Stream]) -> dict[Lane, list[Intake]]:
         lanes: dict[Lane, list[Intake]] = {}
