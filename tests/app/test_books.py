@@ -17,6 +17,7 @@ from hoga.book.sync import BookEvent, BookState
 from hoga.core.errors import ProtocolMisuse
 from hoga.core.market import DataType
 from hoga.hub.errors import ArgumentError
+from hoga.hub.events import EpochEvent
 from hoga.hub.manager import GlobalWebSocketManager
 from hoga.hub.routing import Delivery
 from hoga.hub.subscriptions import SubscriptionSpec
@@ -93,6 +94,16 @@ async def test_books_equal_the_venues_through_a_gap_and_a_cut(stage: Stage) -> N
     await stage.in_step()
     assert stage.keeper.snapshots == 5
     assert stage.wrong == []
+
+
+async def test_a_lost_connection_takes_its_books_whichever_of_its_lives_brought_them(stage: Stage) -> None:
+    """After a handover a quiet symbol's newest delta is still of the life before."""
+    await stage.in_step(3)
+    (conn,) = stage.manager.get_connection_metrics()
+    for name, kept in (("another", True), (conn, False)):
+        stage.keeper._status(EpochEvent(venue="binance", conn=name, epoch=99, up=False, why="1006"))
+        assert [stage.keeper.book(symbol) is not None for symbol in SYMBOLS] == [kept, kept]
+    await stage.until(lambda: all(stage.keeper.book(symbol) for symbol in SYMBOLS))
 
 
 async def test_a_refused_snapshot_is_asked_for_later_and_slower(stage: Stage) -> None:
