@@ -577,3 +577,34 @@ def test_it_ends_in_good_order(own_stage: Stage, told: bool) -> None:
             served.process.stdin.close()
         assert served.process.wait(30) == 0
         assert not own_stage.status_page.exists()
+
+
+def test_a_request_that_breaks_off_in_its_body_is_no_error_of_ours(own_stage: Stage, capfd: pytest.CaptureFixture[str]) -> None:
+    """Its answer may be made already, or be under way: there is one answer, and nothing in the log."""
+    served = Served(own_stage.config(), begins=True)
+    try:
+        address = served.url.removeprefix("http://")
+        host, _, port = address.partition(":")
+
+        def told(head: str, *rest: bytes) -> bytes:
+            """What comes back when `rest` is sent piece by piece."""
+            with socket.create_connection((host, int(port)), timeout=60) as link:
+                link.sendall(head.encode().replace(b"\n", b"\r\n") + b"Transfer-Encoding: chunked\r\n\r\n" + (rest[0] if rest else b""))
+                heard = b""
+                for piece in rest[1:]:
+                    heard += link.recv(65_536)
+                    link.sendall(piece)
+                with contextlib.suppress(ConnectionResetError):
+                    while data := link.recv(65_536):
+                        heard += data
+                return heard
+
+        here = f"Host: {address}\n"
+        for head in ("POST / HTTP/1.1\nHost: elsewhere\n", f"POST /login HTTP/1.1\n{here}", f"GET /healthz HTTP/1.1\n{here}"):
+            assert told(head, b"zz\r\n").startswith(b"HTTP/1.1 400 ")
+        heard = told(f"GET /healthz HTTP/1.1\n{here}", b"1\r\nx\r\n", b"zz\r\n")
+        assert heard.startswith(b"HTTP/1.1 503 ") and heard.count(b"HTTP/1.1") == 1, "it was answered before it broke off"
+        assert served.get("/healthz")[0] == 503
+    finally:
+        served.close()
+    assert "Traceback" not in capfd.readouterr().err

@@ -24,6 +24,8 @@ __all__ = ["HttpProtocol", "ServerConfig", "SocketProtocol", "outlet_of"]
 
 _KEY = "hoga.outlet"
 _NO_TEXT = 1007
+_MAY_ANSWER = ("IDLE", "SEND_RESPONSE")
+"""States of h11 in which no answer has begun."""
 _PONGS_BYTES = 1 << 18
 
 
@@ -51,6 +53,16 @@ class HttpProtocol(H11Protocol):
         """As it is."""
         _limit_of(self).closed(self.transport)
         super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """As it is, but once: a request that breaks off in its body may have its answer already, or have it made."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if str(self.conn.our_state) in _MAY_ANSWER:
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
 
     def _doing(self) -> Hashable:
         """Which request is being answered, and whether it is."""
