@@ -149,7 +149,7 @@ class World:
     def uncovered(self) -> list[float]:
         """When something was sent that is neither recorded nor in a gap: seconds since the beginning.
 
-        A pong says that nothing was sent: whoever says so and lies is believed for as long as data that stays away raises no suspicion.
+        A pong says that nothing was sent: whoever says so and lies is believed for as long as a leg may answer and bring nothing.
         """
         recorded = set(self.lane.frames())
         gaps = [*self.lane.gaps, *self.intake.open_gaps(self.clock.time_ns())]
@@ -158,7 +158,7 @@ class World:
         began = min((at for data, at in self.sent.items() if data in recorded), default=1 << 62)
         lost = [at for data, at in self.sent.items() if data not in recorded and at > began]
         spans = [(gap.from_ns, gap.to_ns) for gap in gaps]
-        spans += [(at - int(VIGIL.suspect_s * SECOND_NS), at) for pongs in self.vouched for at in pongs]
+        spans += [(at - int(VIGIL.fruitless_min_s * SECOND_NS), at) for pongs in self.vouched for at in pongs]
         return [(at - NOON_NS) / SECOND_NS for at in lost if not any(from_ns <= at <= to_ns for from_ns, to_ns in spans)]
 
 
