@@ -400,6 +400,8 @@ class _Reader(asyncio.Protocol):
         return len(payload) + EVENT_HEAD.size
 
     def _leg(self, venue: str, conn: str, epoch: int) -> None:
+        """The frames that came before it go before it: they may be of a life that lags behind what others brought."""
+        self._flush()
         if (conn, epoch) not in self._legs:
             self._say(self._leg_note(venue, conn, epoch))
 
