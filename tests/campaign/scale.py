@@ -16,7 +16,6 @@ import asyncio
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tests.campaign.faults import FAKETIME
 from tests.campaign.union import HOGA, NAMES, SETTINGS, _hoga, _lines, _payload
 from tests.nats_server import NatsServer
 from tests.relay.relays import FakeRelay
@@ -126,7 +126,6 @@ class Field:
     def start(self, what: str) -> None:
         """Start (again): a collector by its name, `relay NAME`, or `gather`."""
         kind, _, name = what.rpartition(" ")
-        clock = list[str]()
         settings = {"NATS_URL": self.nats.url} if what != name or what == "gather" else dict(SETTINGS)
         environment = dict(os.environ)
         if what == "gather":
@@ -137,13 +136,13 @@ class Field:
         else:
             command, folder = ["run"], name
             settings |= {"COLLECTOR": name}
-            clock = _clock(SKEWS_S.get(name, 0))
+            environment |= _clock(SKEWS_S.get(name, 0))
             environment |= self._through_bad_lines(name)
         (self.root / folder).mkdir(exist_ok=True)
         log = (self.root / f"{what.replace(' ', '-')}.log").open("ab")
         sets = [f"--set={key}={value}" for key, value in settings.items()]
         self.running[what] = subprocess.Popen(
-            [*clock, *HOGA, *command, *sets, "--data", str(self.root / folder)], env=environment, stdout=log, stderr=log
+            [*HOGA, *command, *sets, "--data", str(self.root / folder)], env=environment, stdout=log, stderr=log
         )
         log.close()
 
@@ -201,12 +200,11 @@ class Field:
         return [line for lines in self._lines.values() for line in lines]
 
 
-def _clock(ahead_s: int) -> list[str]:
-    """What a command is begun with, to live so far ahead; its steady clock stays true."""
-    program = shutil.which("faketime")
-    if not ahead_s or program is None:
-        return []
-    return ["env", "FAKETIME_DONT_FAKE_MONOTONIC=1", program, "-f", f"{ahead_s:+d}s"]
+def _clock(ahead_s: int) -> dict[str, str]:
+    """What a process lives so far ahead with; its steady clock stays true. Not by the program `faketime`, which would be what is killed."""
+    if not ahead_s or not FAKETIME.exists():
+        return {}
+    return {"LD_PRELOAD": str(FAKETIME), "FAKETIME": f"{ahead_s:+d}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1"}
 
 
 def campaign(root: Path, *, minutes: float, kills: int, seed: int) -> list[str]:
