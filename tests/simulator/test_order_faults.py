@@ -78,7 +78,7 @@ async def test_an_order_is_done_and_the_connection_is_cut(trader: Trader) -> Non
 
 
 async def test_an_answer_comes_late_and_the_order_rests_meanwhile(trader: Trader) -> None:
-    trader.sim.inject(Fault(fault=FaultKind.REPLY_SLOW, paths="*/order", methods="POST", ms=300, count=1))
+    trader.sim.inject(Fault(fault=FaultKind.REPLY_SLOW, paths="*/order", methods="POST", ms=2_000, count=1))
     placing = asyncio.create_task(place(trader, "slow"))
     async with asyncio.timeout(LONG_S):
         while not await resting(trader):

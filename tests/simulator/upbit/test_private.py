@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote, urlencode
@@ -115,7 +116,9 @@ async def test_a_resting_order_is_a_level_of_the_book(dial: Any, get: Any, sim: 
     await public.ask({"type": "orderbook", "codes": ["KRW-BTC"]})
     best = (await public.frame())["orderbook_units"][0]
     await trader.place(price=f"{best['bid_price']:.0f}", volume="0.5")
-    after = (await public.frame())["orderbook_units"][0]
+    async with asyncio.timeout(LONG_S):
+        while (after := (await public.frame())["orderbook_units"][0])["bid_size"] == best["bid_size"]:
+            pass  # it was on its way before the order
     assert after["bid_size"] - best["bid_size"] == Decimal("0.5")
 
 
