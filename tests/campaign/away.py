@@ -26,6 +26,7 @@ from tests.campaign import clock
 from tests.campaign.soak import start_simulator
 from tests.campaign.union import HOGA
 from tests.nats_server import NatsServer
+from tests.waiting import eventually
 
 START = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
 NAME = "soak"
@@ -115,7 +116,7 @@ async def away(wanted: argparse.Namespace, folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {"phases": []}
 
     async def play(run: Run, shutdown: ShutdownManager) -> None:
-        await asyncio.sleep(10.0)
+        await eventually(lambda: run.figures.relay().files > 0, why="the relay sent nothing")
         found["phases"].append(await watched(run, "with NATS", seconds, clock=wanted.clock))
         nats.kill()
         found["phases"].append(await watched(run, "without", seconds, clock=wanted.clock))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -220,7 +221,9 @@ async def test_a_folder_that_cannot_be_written_is_told(server: Server, tmp_path:
 
 async def test_nobody_there_is_told(tmp_path: Path) -> None:
     server = Server()
-    server.url = "http://127.0.0.1:9"
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        server.url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
     with pytest.raises(VenueError, match="broke off"):
         await fetch(server, tmp_path / "f.zip")
 

@@ -447,12 +447,16 @@ async def test_a_disk_that_is_full_is_told_to_whoever_waits_for_all_of_it(
         assert gather.state().trouble == gather.fault
 
 
-async def test_a_collectors_day_that_was_damaged_here_is_fetched_again(tmp_path: Path, nats_server: NatsServer, relays: Relays) -> None:
+async def _merged_day(tmp_path: Path, relays: Relays) -> Path:
+    """A collector with a day that is over, merged there, and its relay; returns where it is to be gathered."""
     tokyo = _record(tmp_path / "tokyo", "tokyo", {0: list(range(30))})
-    relay = relays("tokyo", tokyo)
-    await relay.start()
+    await relays("tokyo", tokyo).start()
     _merge(tokyo)
-    root = tmp_path / "all"
+    return tmp_path / "all"
+
+
+async def test_a_collectors_day_that_was_damaged_here_is_fetched_again(tmp_path: Path, nats_server: NatsServer, relays: Relays) -> None:
+    root = await _merged_day(tmp_path, relays)
     async with _gather(root, nats_server, collectors=("tokyo",)) as gather:
         assert (await asyncio.wait_for(gather.end(DAY), _PATIENT_S)).settled
         path = next(gather.shelf.folder("tokyo").rglob("*.zip"))
@@ -462,7 +466,7 @@ async def test_a_collectors_day_that_was_damaged_here_is_fetched_again(tmp_path:
         shutil.rmtree(root / "binance")
         assert (await asyncio.wait_for(gather.end(DAY), _PATIENT_S)).failed
         assert (await asyncio.wait_for(gather.end(DAY), _PATIENT_S)).settled
-    assert _united(root).sha256 == _truth(tmp_path, tokyo)
+    assert _united(root).sha256 == _truth(tmp_path, tmp_path / "tokyo")
 
 
 async def test_what_is_kept_is_remembered_though_the_broker_goes_before_all_of_it_is_answered(
@@ -518,11 +522,7 @@ async def test_what_a_killed_life_had_taken_of_a_day_that_was_done_is_united(
     tmp_path: Path, nats_server: NatsServer, relays: Relays
 ) -> None:
     """The kill came before it was remembered: what comes again then was seen before."""
-    tokyo = _record(tmp_path / "tokyo", "tokyo", {0: list(range(30))})
-    relay = relays("tokyo", tokyo)
-    await relay.start()
-    _merge(tokyo)
-    root = tmp_path / "all"
+    root = await _merged_day(tmp_path, relays)
     async with _gather(root, nats_server, collectors=("tokyo",)) as gather:
         assert (await asyncio.wait_for(gather.end(DAY), _PATIENT_S)).settled
     late = _record(tmp_path / "late", "tokyo", {1: list(range(30, 60))})

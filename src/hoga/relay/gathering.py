@@ -4,8 +4,9 @@ what it has, what is missing is fetched, and the day is united.
     intake     messages → `relay.shelf` (durable) → acknowledged. Damaged and foreign ones are refused, counted, told once, and never come
                again
     days       every day since the oldest known one; a new archive asks each collector which days it has, and keeps who was asked
-    day's end  `relay.due` says which day; each collector is asked for its list; `relay.settle` says what is missing, it is asked for;
-               then `relay.ending` unites and proves. Both run in a worker; while a collector's day is settled, what comes of it waits
+    day's end  `relay.due` says which day; each collector is asked what it has (`relay.inquiry`); `relay.settle` says what is missing, it is
+               asked for; then `relay.ending` unites and proves. Both run in a worker; while a collector's day is settled, what comes of it
+               waits
     status     `.collectors/status.json`, for `hoga ls`, the dashboard and whoever watches; `days.json` remembers what is done
 
 A broker that forgets costs nothing: what it lost is in the collectors' lists, and a consumer that is ahead of its stream is made anew
@@ -38,30 +39,20 @@ from hoga.relay.door import What, place_of
 from hoga.relay.due import DayState, due_days, expected_collectors, next_look_ns, past_days
 from hoga.relay.ending import Ended, end_day
 from hoga.relay.gathered import CollectorState, GatherState, read_days, write_days, write_state
+from hoga.relay.inquiry import Inquiry
 from hoga.relay.settle import Settled, settle_day
 from hoga.relay.shelf import ARRIVING_DIR, Shelf, State, Taken
 from hoga.relay.subjects import (
     SEGMENTS,
-    AskDay,
-    AskDays,
-    AskFile,
-    DayAnswer,
-    DaysAnswer,
-    Fault,
-    FileAnswer,
     ForeignMessage,
     Listed,
     Part,
-    answer_of,
-    ask_subject,
     collector_of,
-    encode,
     read_part,
 )
 from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.durable import make_folder, write_file
 from hoga.runtime.logs import get_log
-from hoga.runtime.patience import within
 from hoga.runtime.pool import WorkerPool
 from hoga.runtime.tasks import every, supervise
 
@@ -73,11 +64,7 @@ _BATCH = (64, 512)
 """Messages that are fetched at once: large ones, small ones."""
 _SMALL_BYTES = 16_384
 _FETCH_S = 1.0
-_ASK_S = 5.0
-_SEND_S = 60.0
-_ARRIVE_S = 15.0
 _ROUNDS = 6
-_ASKED_AT_ONCE = 16
 _LOOK_S = 2.0
 _STATUS_S = 2.0
 _LATER_MAX = 512
@@ -115,7 +102,7 @@ class Gather:
         self._seen: dict[str, CollectorState] = {}
         self._busy: set[tuple[str, str]] = set()
         self._later: list[tuple[Part, Any]] = []
-        self._came: dict[tuple[str, str], asyncio.Event] = {}
+        self._inquiry = Inquiry(broker, tell_once=self._tell_once, on_missed=self._look_for_strays)
         self._refused: Counter[str] = Counter()
         self._told: set[str] = set()
         self._last_batch_bytes = 0
@@ -271,6 +258,10 @@ class Gather:
             self.idle.set()
         self._caught_up = self._caught_up or len(messages) < most
 
+    def _look_for_strays(self) -> None:
+        """What was sent did not come: is the consumer where the stream is?"""
+        self._next_stray = 0.0
+
     def _open(self, message: Received) -> Part | None:
         try:
             return read_part(message.subject, message.headers, message.payload)
@@ -332,10 +323,10 @@ class Gather:
             state.files += 1
         if found.why:
             self._tell_once(f"{name}: {found.why}", effect="the whole is asked for when the day is over")
-        if found.state is not State.WAITS and (waiting := self._came.get((name, part.head.file))) is not None:
-            waiting.set()
+        if found.state is not State.WAITS:
+            self._inquiry.came(name, part.head.file)
         if found.state is not State.SEEN and found.place is not None:
-            if (name, part.head.file) not in self._came:  # whoever asked for it has the union still to make
+            if not self._inquiry.asks(name, part.head.file):  # whoever asked for it has the union still to make
                 self._has_changed(found.place.day)
             segment = parse_segment(found.place.file.rpartition("/")[2]) if found.place.what is What.SEGMENT else None
             if found.place.what is What.DAY or (segment is not None and is_edge(segment.minute)):
@@ -395,7 +386,7 @@ class Gather:
         if self._asked_days is None or not left or self._clock.monotonic() < self._next_days:
             return
         self._next_days = self._clock.monotonic() + _ASK_DAYS_EVERY_S
-        found = await asyncio.gather(*(self._days_of(name) for name in left))
+        found = await asyncio.gather(*(self._inquiry.days(name) for name in left))
         answered = {name: answer for name, answer in zip(left, found, strict=True) if answer is not None}
         if not answered:
             return
@@ -412,19 +403,6 @@ class Gather:
         changed = self._clock.time_ns() if state.united_ns and name not in state.said_by else state.changed_ns
         said_by = tuple(sorted({*state.said_by, name}))
         self._days[day] = msgspec.structs.replace(state, said_by=said_by, changed_ns=changed)
-
-    async def _days_of(self, name: str) -> DaysAnswer | None:
-        """The days of which a collector has anything, None when it does not answer."""
-        try:
-            said = await self._broker.ask(ask_subject(name), encode(AskDays()), timeout_s=_ASK_S)
-            answer = answer_of(said) if said is not None else None
-        except (BrokerFault, ForeignMessage) as fault:
-            _log.debug("no answer", collector=name, why=str(fault))
-            return None
-        if isinstance(answer, Fault):  # a relay of an older hoga
-            _log.info("a collector cannot say which days it has", collector=name, why=answer.why)
-            return DaysAnswer(collector=name, days=[])
-        return answer if isinstance(answer, DaysAnswer) else None
 
     @property
     def _grace_ns(self) -> int:
@@ -512,16 +490,16 @@ class Gather:
     async def _complete(self, name: str, day: str, *, prove: bool) -> tuple[str, Settled | None]:
         """Ask a collector for its day, and for what is missing of it (`prove`: or damaged). None: it did not answer (what came is settled
         all the same)."""
-        listed = await self._list(name, day)
+        listed = await self._inquiry.listed(name, day)
         settled = await self._settle(name, day, listed, prove=prove)
         in_vain = 0
         for _ in range(_ROUNDS):
             if listed is None or not settled.need:
                 break
-            in_vain = 0 if await self._fetch(name, settled.need) else in_vain + 1
+            in_vain = 0 if await self._inquiry.fetch(name, settled.need) else in_vain + 1
             if in_vain == 2:
                 break
-            listed = await self._list(name, day) or listed
+            listed = await self._inquiry.listed(name, day) or listed
             settled = await self._settle(name, day, listed, prove=prove)
         self._collector(name).answered = listed is not None
         return name, None if listed is None else settled
@@ -533,55 +511,6 @@ class Gather:
         finally:
             self._disk.submit(self.shelf.forget, name)  # before anything that is kept from now on
             self._busy.discard((name, day))
-
-    async def _list(self, name: str, day: str) -> list[Listed] | None:
-        """What the collector has of the day, None when it does not answer."""
-        found: list[Listed] = []
-        after = ""
-        try:
-            while True:
-                said = await self._broker.ask(ask_subject(name), encode(AskDay(day, after)), timeout_s=_ASK_S)
-                answer = answer_of(said) if said is not None else None
-                if isinstance(answer, Fault):
-                    self._tell_once(f"{name}: {answer.why}", headline="a collector cannot say what it has", effect="it counts as absent")
-                if not isinstance(answer, DayAnswer):
-                    return None
-                found += answer.files
-                if answer.next is None:
-                    return found
-                after = answer.next
-        except ForeignMessage as fault:
-            self._tell_once(f"{name}: {fault}", headline="an answer is not understood", effect="it counts as absent")
-        except BrokerFault as fault:
-            _log.debug("no answer", collector=name, why=str(fault))
-        return None
-
-    async def _fetch(self, name: str, files: Sequence[str]) -> bool:
-        """Ask for files and wait until they are here. False when not one more came."""
-        gate = asyncio.Semaphore(_ASKED_AT_ONCE)
-        came = await asyncio.gather(*(self._fetch_one(name, file, gate) for file in files))
-        return any(came)
-
-    async def _fetch_one(self, name: str, file: str, gate: asyncio.Semaphore) -> bool:
-        async with gate:
-            event = self._came.setdefault((name, file), asyncio.Event())
-            try:
-                said = await self._broker.ask(ask_subject(name), encode(AskFile(file)), timeout_s=_SEND_S)
-                answer = answer_of(said) if said is not None else None
-                if not isinstance(answer, FileAnswer) or not answer.sent:
-                    why = answer.why if isinstance(answer, FileAnswer) else "no answer"
-                    _log.info("a file was asked for and not sent", collector=name, file=file, why=why)
-                    return False
-                await within(event.wait(), _ARRIVE_S)
-            except TimeoutError:
-                self._next_stray = 0.0  # is the consumer where the stream is?
-                return False
-            except (BrokerFault, ForeignMessage) as fault:
-                _log.info("a file was asked for and did not come", collector=name, file=file, why=str(fault))
-                return False
-            finally:
-                self._came.pop((name, file), None)
-            return True
 
     # -- what is told -------------------------------------------------------------------------------------------------
 
