@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hoga.core.times import DAY_NS, MINUTE_NS, SECOND_NS, day_start_ns
-from hoga.relay.due import DayState, due_days, expected_collectors, next_look_ns, past_days
+from hoga.core.times import DAY_NS, MINUTE_NS, SECOND_NS, day_of, day_start_ns
+from hoga.relay.due import DayState, due_days, expected_collectors, next_look_ns, past_days, said_days
 
 DAY = "2026-11-29"
 OVER = day_start_ns(DAY) + DAY_NS
@@ -60,3 +60,12 @@ def test_who_is_asked_of_a_day() -> None:
     assert expected_collectors(["tokyo", "seoul"], ["osaka"], ["london"]) == ["osaka", "seoul", "tokyo"]
     assert expected_collectors([], ["osaka"], ["london"]) == ["london", "osaka"]
     assert expected_collectors([], [], []) == []
+
+
+def test_a_collector_that_says_what_cannot_be_is_believed_in_what_can() -> None:
+    now_ns = day_start_ns("2026-11-24") + 5
+    said = ["2026-11-20", "9999-12-31", "x", "2026-11-26", "2026-11-25", "2026-11-20", "1971-01-01"]
+    assert said_days(said, now_ns=now_ns) == ["1971-01-01", "2026-11-20", "2026-11-25"]
+    many = [day_of(day_start_ns("2000-01-01") + at * DAY_NS) for at in range(9_000)]
+    found = said_days(many, now_ns=now_ns)
+    assert (len(found), found[-1]) == (4_000, many[-1])

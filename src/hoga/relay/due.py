@@ -11,23 +11,23 @@ from collections.abc import Iterable
 import msgspec
 
 from hoga.archive.form.spans import day_span
-from hoga.core.times import DAY_NS, MINUTE_NS, SECOND_NS, day_of, day_start_ns
+from hoga.core.times import DAY_NS, MINUTE_NS, SECOND_NS, day_of, day_start_ns, is_day
 
-__all__ = ["DayState", "due_days", "expected_collectors", "next_look_ns", "past_days"]
+__all__ = ["DayState", "due_days", "expected_collectors", "next_look_ns", "past_days", "said_days"]
 
 _FIRST_PAUSE_NS = 60 * SECOND_NS
 _LONGEST_PAUSE_NS = 60 * MINUTE_NS
 _QUIET_NS = 20 * SECOND_NS
 """What comes late comes in crowds: so long after the last of it."""
+_SAID_MAX = 4_000
 _ASKED_BACK_DAYS = 366
 """A day that nothing tells of is looked for no further back: a clock may have stood at 1970."""
 
 
 class DayState(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a day. `united_ns`: when it was united last, 0: never. `absent`: who could not be asked, or has what did not come
-    or is not understood;
-    `open`: who has not merged it; `failed`: (what, why) of series that could not be united or proven. `tries`: how often in
-    a row something was left. `changed_ns`: when something of it came last that may not be in the union, 0: nothing. `said_by`:
+    """What is known of a day. `united_ns`: when it was united last, 0: never. `absent`: who could not be asked, or has what did not come or
+    is not understood; `open`: who has not merged it; `failed`: (what, why) of series that could not be united or proven. `tries`: how often
+    in a row something was left. `changed_ns`: when something of it came last that may not be in the union, 0: nothing. `said_by`:
     collectors that said they have something of it when they were asked for their days."""
 
     day: str
@@ -45,6 +45,13 @@ class DayState(msgspec.Struct, frozen=True, kw_only=True):
     def settled(self) -> bool:
         """Whether nothing is left to do, as far as is known."""
         return bool(self.united_ns) and not (self.absent or self.open or self.failed or self.changed_ns)
+
+
+def said_days(days: Iterable[str], *, now_ns: int) -> list[str]:
+    """Of what a collector says, the days that may be: up to tomorrow (its clock may be ahead), and no more of them than there can be
+    recordings; the newest are kept."""
+    latest = day_of(now_ns + DAY_NS)
+    return sorted({day for day in days if is_day(day) and day <= latest})[-_SAID_MAX:]
 
 
 def due_days(days: Iterable[DayState], *, now_ns: int, grace_ns: int) -> list[str]:

@@ -36,7 +36,7 @@ from hoga.core.errors import ArchiveBusy, ArchiveError, HogaError
 from hoga.core.times import MINUTE_NS, day_of, is_day
 from hoga.relay.broker import Broker, BrokerFault, BrokerRefused, Pull, Received
 from hoga.relay.door import What, place_of
-from hoga.relay.due import DayState, due_days, expected_collectors, next_look_ns, past_days
+from hoga.relay.due import DayState, due_days, expected_collectors, next_look_ns, past_days, said_days
 from hoga.relay.ending import Ended, end_day
 from hoga.relay.gathered import CollectorState, GatherState, read_days, write_days, write_state
 from hoga.relay.inquiry import Inquiry
@@ -391,7 +391,7 @@ class Gather:
         if not answered:
             return
         for name, answer in answered.items():
-            for day in filter(is_day, answer.days):
+            for day in said_days(answer.days, now_ns=self._clock.time_ns()):
                 self._said(name, day)
         self._asked_days |= {name for name, answer in answered.items() if answer.whole}
         await self._remember()  # first what they said, then that they were asked
