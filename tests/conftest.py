@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from hoga.hub import consumers
 from tests.sources import tree_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -84,6 +85,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def _no_configuration_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("HOGA_") or name.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _inline_callbacks_are_not_charged(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A processor that is taken away within an INLINE callback makes it one that holds the loop up, and what follows waits for turns of
+    its own: right, and no machine's tests can know when. Those that are about it say `overtime`."""
+    if request.node.get_closest_marker("overtime") is None:
+        monkeypatch.setattr(consumers, "_NOTICED_S", float("inf"))
 
 
 @pytest.fixture(scope="session")

@@ -340,6 +340,7 @@ async def test_a_consumer_that_is_renewed_keeps_what_waits(engine: DataRoutingEn
     assert (stats.accepted, stats.delivered, stats.dropped) == ((8, 2, 3) if newest else (8, 5, 0))
 
 
+@pytest.mark.overtime
 async def test_the_cost_of_first_calls_is_not_told_as_that_of_a_slow_consumer(
     engine: DataRoutingEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -365,6 +366,7 @@ async def test_the_cost_of_first_calls_is_not_told_as_that_of_a_slow_consumer(
     assert engine.get_routing_statistics().by_consumer["a"].slow
 
 
+@pytest.mark.overtime
 async def test_a_slow_inline_callback_leaves_the_loop_its_turns(make: Make) -> None:
     """Frames of one read are handed over in one turn of the loop: after one slow call the rest waits, in order."""
     wire, seen, turns = FakeWire("binance"), [], []
@@ -398,6 +400,7 @@ async def test_a_slow_inline_callback_leaves_the_loop_its_turns(make: Make) -> N
     assert (stats.accepted, stats.delivered, stats.dropped, stats.slow) == (41, 41, 0, True)
 
 
+@pytest.mark.overtime
 async def test_leaving_comes_through_beside_a_slow_inline_callback(make: Make) -> None:
     wire, seen = FakeWire("binance"), []
     manager = make(wire)
