@@ -273,6 +273,23 @@ async def test_epochs_that_begin_anew_with_another_run_are_lives_of_their_own(st
     assert [each.connection for each in stage.hub.wires[0].stats() if each.state.is_up] == ["tokyo/binance-2"]
 
 
+async def test_a_lane_that_is_heard_late_may_begin_with_an_older_life(stage: Stage) -> None:
+    """`binance-2` hands over from epoch 1 to 3: one lane says so at once, the other still has what came on 1."""
+    quick, late = (Recorder(lane, streams_of(lane, 1)) for lane in (0, 1))
+    await stage.want(*(each.streams[0].symbol for each in (quick, late)))
+    quick.epoch = 2
+    quick.play([("frame", 0, 300)])
+    late.play([("frame", 0, 310), ("flush", 0, 0), ("frame", 0, 10), ("flush", 0, 0)])
+    stage.hand(*sent_by(quick), *sent_by(late))
+    assert [event.epoch for event in stage.desk.events] == [3, 1, 1]
+    assert all(stage.manager.is_live(event) for event in stage.desk.events), "both are alive while one hands over"
+    await asyncio.sleep(0)
+    told = [(each.conn, each.epoch, each.up) for each in stage.of(EpochEvent) if isinstance(each, EpochEvent)]
+    assert all(up for _, _, up in told), "nothing was cut"
+    (stats,) = [each for each in stage.hub.wires[0].stats() if each.connection == "tokyo/binance-2"]
+    assert (stats.epoch, stats.reconnects, stats.streams) == (3, 0, 2)
+
+
 def test_a_refusal_says_what_there_is() -> None:
     books, trades = VENUES["binance"].parse_stream("BTCUSDT", "depth20@100ms"), VENUES["binance"].parse_stream("BTCUSDT", "aggTrade")
     others = [VENUES["binance"].parse_stream(f"S{at:02d}USDT", "aggTrade") for at in range(20)]

@@ -125,13 +125,12 @@ class LiveWire:
 
     def _begin(self, inlet: WireInlet, life: Life, streams: list[Stream]) -> None:
         connection = self.connections.setdefault(life.conn, _Connection())
-        if life.epoch < connection.epoch:  # another process than before: its connections only have the names of those that we knew
-            for each in [each for each in self.lives if each.conn == life.conn]:
-                self.over(each, "the recorder was started again")
-            inlet.gone(life.conn)
-        if connection.epoch and not any(each.conn == life.conn for each in self.lives):
-            connection.reconnects += 1
-        connection.epoch, connection.why = life.epoch, ""
+        if not any(each.conn == life.conn for each in self.lives):
+            if life.epoch < connection.epoch:  # another process than before: its connections only have the names of those that we knew
+                inlet.gone(life.conn)
+                connection.epoch = 0
+            connection.reconnects += connection.state is not ConnectionState.CONNECTING
+        connection.epoch, connection.why = max(life.epoch, connection.epoch), ""  # lanes are heard one by one: some the older life first
         connection.become(ConnectionState.CONNECTED)
         self.lives[life] = _Open()
         inlet.opening(life.conn, life.epoch, streams)
