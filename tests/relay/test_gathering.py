@@ -622,3 +622,35 @@ async def test_a_status_that_cannot_be_written_is_told_once(
         for _ in range(3):
             gather._tell()
     assert caplog.text.count("how gather stands cannot be written") == 1
+
+
+@pytest.mark.parametrize("back", ["before it is asked for the day", "while it is", "after it"])
+async def test_who_says_its_days_late_is_asked_once_more_only_where_that_is_news(
+    tmp_path: Path, nats_server: NatsServer, relays: Relays, back: str
+) -> None:
+    """A new archive asks for days, and a day ends, in any order."""
+    tokyo = _record(tmp_path / "tokyo", "tokyo", {0: list(range(30))})
+    seoul = _record(tmp_path / "seoul", "seoul", {0: list(range(10, 40))})
+    for each in (tokyo, seoul):
+        _merge(each)
+    await relays("tokyo", tokyo).start()
+    clock = ManualClock(day_start_ns(DAY) + DAY_NS + 3600 * SECOND_NS)
+    async with _gather(tmp_path / "all", nats_server, collectors=("tokyo", "seoul"), clock=clock) as gather:
+        await _idle(gather, clock)
+        assert (await asyncio.wait_for(gather.end(DAY), _PATIENT_S)).absent == ("seoul",)
+        assert not gather._days[DAY].changed_ns
+        gather._said("tokyo", DAY)
+        await relays("seoul", seoul).start()
+        if back == "before it is asked for the day":
+            gather._said("seoul", DAY)
+        looking = asyncio.create_task(gather.end(DAY))
+        if back == "while it is":
+            while not gather._busy:
+                await asyncio.sleep(0)
+            gather._said("seoul", DAY)
+        state = await asyncio.wait_for(looking, _PATIENT_S)
+        gather._said("seoul", DAY)
+        assert (state.settled, gather._days[DAY].settled) == (True, True)
+        gather._said("busan", DAY)
+        assert not gather._days[DAY].settled, "that one is"
+    assert _united(tmp_path / "all").records == 40

@@ -28,7 +28,7 @@ class DayState(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a day. `united_ns`: when it was united last, 0: never. `absent`: who could not be asked, or has what did not come or
     is not understood; `open`: who has not merged it; `failed`: (what, why) of series that could not be united or proven. `tries`: how often
     in a row something was left. `changed_ns`: when something of it came last that may not be in the union, 0: nothing. `said_by`:
-    collectors that said they have something of it when they were asked for their days."""
+    collectors that said they have something of it, when they were asked for their days or for this one."""
 
     day: str
     united_ns: int = 0

@@ -399,10 +399,19 @@ class Gather:
         await self._on_disk(lambda: write_file(self.shelf.home / _ASKED_FILE, [asked]))
 
     def _said(self, name: str, day: str) -> None:
+        """When asked for its days: it has something of this one. One that was asked for the day itself is no news; one that the union lacks
+        is asked again soon."""
         state = self._days.get(day, DayState(day=day))
-        changed = self._clock.time_ns() if state.united_ns and name not in state.said_by else state.changed_ns
-        said_by = tuple(sorted({*state.said_by, name}))
-        self._days[day] = msgspec.structs.replace(state, said_by=said_by, changed_ns=changed)
+        if name in state.absent:
+            state = msgspec.structs.replace(state, tries=0)
+        elif state.united_ns and name not in state.said_by:
+            state = msgspec.structs.replace(state, changed_ns=self._clock.time_ns())
+        self._days[day] = state
+        self._has(name, day)
+
+    def _has(self, name: str, day: str) -> None:
+        state = self._days[day]
+        self._days[day] = msgspec.structs.replace(state, said_by=tuple(sorted({*state.said_by, name})))
 
     @property
     def _grace_ns(self) -> int:
@@ -501,6 +510,8 @@ class Gather:
                 break
             listed = await self._inquiry.listed(name, day) or listed
             settled = await self._settle(name, day, listed, prove=prove)
+        if listed:
+            self._has(name, day)
         self._collector(name).answered = listed is not None
         return name, None if listed is None else settled
 
