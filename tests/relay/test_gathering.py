@@ -6,6 +6,7 @@ import asyncio
 import errno
 import random
 import shutil
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
@@ -654,3 +655,45 @@ async def test_who_says_its_days_late_is_asked_once_more_only_where_that_is_news
         gather._said("busan", DAY)
         assert not gather._days[DAY].settled, "that one is"
     assert _united(tmp_path / "all").records == 40
+
+
+async def test_who_waits_for_what_nats_has_goes_on_when_it_is_away_for_long(tmp_path: Path, nats_server: NatsServer) -> None:
+    """`hoga gather --once`, by a timer, and NATS goes meanwhile."""
+    nats_server.start()
+    clock = ManualClock(day_start_ns(DAY) + DAY_NS)
+    async with _gather(tmp_path / "all", nats_server, clock=clock) as gather:
+        await _idle(gather, clock)
+        assert gather.deaf is None
+        nats_server.kill()
+        gather.idle.clear()
+        began = clock.monotonic()
+        await _idle(gather, clock, step_s=0.25)
+        assert gather.deaf is not None
+        assert clock.monotonic() - began > 20.0
+
+
+async def test_what_is_on_its_way_to_the_disk_is_there_before_its_day_is_settled(
+    tmp_path: Path, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nats_server.start()
+    there, order = threading.Event(), []
+
+    def slow() -> None:
+        there.wait(10.0)
+        order.append("kept")
+
+    async with _gather(tmp_path / "all", nats_server, intake=False) as gather:
+
+        async def settled(*_: object) -> Settled:
+            order.append("settled")
+            return Settled()
+
+        monkeypatch.setattr(gather._pool, "submit", settled)
+        kept = asyncio.create_task(gather._on_disk(slow))
+        await asyncio.sleep(0)
+        settling = asyncio.create_task(gather._settle("tokyo", DAY, None, prove=False))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        there.set()
+        await asyncio.gather(kept, settling)
+    assert order == ["kept", "settled"]

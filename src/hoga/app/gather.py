@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
+from typing import Any
 
 from hoga.app.config import Config
 from hoga.core.errors import ArchiveBusy, ConfigError, ConfigMistake, HogaError
@@ -71,7 +72,7 @@ async def gather_once(
         gather = await _opened(config, environ, pool)
         running = asyncio.create_task(gather.run(days=False), name="gather")
         try:
-            await gather.until_idle()
+            await _first_of(running, gather.until_idle())
             await gather.ask_for_days()
             days = [day] if day is not None else gather.pending_days()
             return [await gather.end(each) for each in days], gather.shelf.names(), gather.fault or gather.deaf
@@ -95,6 +96,15 @@ async def _opened(config: Config, environ: Mapping[str, str], pool: WorkerPool) 
     except (HogaError, OSError) as fault:  # at the start everything is told and ends; later it is tried again
         raise _mistake("NATS_URL", str(fault), "a NATS server with JetStream", plain=str(fault)) from fault
     return gather
+
+
+async def _first_of(running: asyncio.Task[None], waited: Coroutine[Any, Any, None]) -> None:
+    """Wait, unless gathering breaks off: its fault is raised."""
+    waiting = asyncio.create_task(waited)
+    await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    if not waiting.done():
+        waiting.cancel()
+        running.result()
 
 
 async def _stop(running: asyncio.Task[None]) -> None:

@@ -65,6 +65,8 @@ _BATCH = (64, 512)
 _SMALL_BYTES = 16_384
 _FETCH_S = 1.0
 _ROUNDS = 6
+_AWAY_TURNS = 30
+"""Of a second or more: whoever waits for what NATS has goes on without it then."""
 _LOOK_S = 2.0
 _STATUS_S = 2.0
 _LATER_MAX = 512
@@ -215,7 +217,7 @@ class Gather:
                 except BrokerFault:
                     pass  # what was told first is nearer to it
                 in_vain += 1
-                if in_vain > 1 and self._broker.connected:  # else that is told already
+                if in_vain > (1 if self._broker.connected else _AWAY_TURNS):  # that it is away is told already, and passes mostly
                     self._hear_nothing(str(why))
                 await self._clock.sleep(1.0)
 
@@ -518,6 +520,7 @@ class Gather:
     async def _settle(self, name: str, day: str, listed: list[Listed] | None, *, prove: bool) -> Settled:
         self._busy.add((name, day))
         try:
+            await self._on_disk(lambda: None)  # what was on its way there when we said so
             return await self._pool.submit(partial(settle_day, prove=prove), str(self.shelf.folder(name)), day, listed)
         finally:
             self._disk.submit(self.shelf.forget, name)  # before anything that is kept from now on
