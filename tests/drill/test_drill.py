@@ -29,7 +29,7 @@ A_FEW = [
 def test_a_killed_trader_and_the_exit_leave_nothing_behind(tmp_path: Path) -> None:
     told: list[CaseResult] = []
     work = [(ARENAS["binance-usdm"], case) for case in A_FEW]
-    results = asyncio.run(run_cases(work, seed=1, folder=tmp_path, tell=told.append))
+    results = asyncio.run(run_cases(work, seed=1, folder=tmp_path, tell=told.append, known_within_s=25.0))  # a busy machine's own
     assert [(each.runs, each.failed, each.why) for each in results] == [(1, 0, [])] * 3
     assert len(told) == 3
     assert list(tmp_path.iterdir()) == []

@@ -88,9 +88,11 @@ async def run_cases(
     folder: Path,
     tell: Callable[[CaseResult], object],
     dies_within_s: float = _DIES_WITHIN_S,
+    known_within_s: float = _KNOWN_S,
 ) -> list[CaseResult]:
     """Run cases, some at a time, below `folder`, where only failed ones leave something. `tell` is given each one's figures as they
-    become. A trader that has not died `dies_within_s` after its start has failed."""
+    become. A trader that has not died `dies_within_s` after its start has failed, and one that does not know its orders `known_within_s`
+    after it."""
     results = {name: CaseResult(name=name) for name in (_name(arena, case) for arena, case in work)}
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["hoga.app.drill.victim"])
@@ -99,7 +101,7 @@ async def run_cases(
     async def one(number: int, arena: Arena, case: Case) -> None:
         async with turns:
             result, data = results[_name(arena, case)], folder / f"{number:04}"
-            run = _Run(arena, case, data, seed + number, context, dies_within_s)
+            run = _Run(arena, case, data, seed + number, context, dies_within_s, known_within_s)
             try:
                 why = await run.do()
             except (OSError, RuntimeError, ValueError) as fault:
@@ -153,13 +155,14 @@ async def _ends_within(process: Any, seconds: float) -> bool:
 class _Run:
     """One case, once."""
 
-    def __init__(self, arena: Arena, case: Case, data: Path, seed: int, context: Any, dies_within_s: float) -> None:
+    def __init__(self, arena: Arena, case: Case, data: Path, seed: int, context: Any, dies_within_s: float, known_within_s: float) -> None:
         self._arena = arena
         self._case = case
         self._data = data
         self._seed = seed
         self._context = context
         self._dies_within_s = dies_within_s
+        self._known_within_s = known_within_s
         self.known_s: float | None = None
         self.flat_s: float | None = None
 
@@ -213,8 +216,8 @@ class _Run:
             held = Decimal(end["held"].get(f"{self._arena.name}/{name}" if name else self._arena.name, "0"))
             wrong += judged(self._truth(simulator, name), records, held=held, wanted=wanted, leg=name)
         self.known_s = known_after_s(records)
-        if self.known_s is None or self.known_s > _KNOWN_S:
-            wrong.append(f"orders and positions were known after {self.known_s} s; {_KNOWN_S:g} s are allowed")
+        if self.known_s is None or self.known_s > self._known_within_s:
+            wrong.append(f"orders and positions were known after {self.known_s} s; {self._known_within_s:g} s are allowed")
         if settled_s > _SETTLED_S:
             wrong.append(f"it took {settled_s:.1f} s to hold what it should")
         return wrong
