@@ -44,6 +44,9 @@ _EPOCH = date(1970, 1, 1)
 _ATTEMPTS = 4
 _NEAR_NS = 60_000_000_000
 """A trade is told within a minute: so much further than the receipts around a hole its file is looked for."""
+_BELIEVED_MS = 86_400_000
+"""A row further than this from the receipts around its hole is another trade's, or its time is in another unit: no clock that recorded
+is as wrong as that."""
 _REST = "rest"
 
 Files = Callable[[str, str, date, date], Awaitable[tuple[list[Path], list[str]]]]
@@ -202,7 +205,9 @@ class _Healing:
     async def _refill(self, refill: Refill, lack: Lack) -> None:
         whys: list[str] = []
         rows, why = await self._from_rest(refill, lack)
-        self._take(refill, lack, rows, _REST)
+        rows, strange = _of_their_time(lack, rows)
+        why = why or (f"REST tells {strange}" if strange else "")
+        self._take(refill, rows, _REST)
         left = left_over(lack, (row.id for row in rows)) if refill.counted else []
         if why:
             whys.append(why)
@@ -223,37 +228,37 @@ class _Healing:
 
     async def _from_rest(self, refill: Refill, lack: Lack) -> tuple[list[Refilled], str]:
         """What REST has of a lack, and why not all of it; "" when it is all."""
+        found: dict[int, Refilled] = {}
         try:
-            return await (self._upwards(refill, lack) if refill.counted else self._downwards(refill, lack))
-        except HogaError as fault:
-            return [], f"REST: {fault}"
+            why = await (self._upwards(refill, lack, found) if refill.counted else self._downwards(refill, lack, found))
+        except HogaError as fault:  # what came before it is as good
+            why = f"REST: {fault}"
+        return list(found.values()), why
 
-    async def _upwards(self, refill: Refill, lack: Lack) -> tuple[list[Refilled], str]:
+    async def _upwards(self, refill: Refill, lack: Lack, found: dict[int, Refilled]) -> str:
         """By id, from the first one on."""
-        found: list[Refilled] = []
         at, why = lack.first, ""
         while at <= lack.last:
             limit = min(refill.limit, lack.last - at + 1)
             rows = await self._asked(refill, refill.path(self._symbol, at, limit))
             if not rows:
-                return found, why or f"REST has no ids from {at} on"
+                return why or f"REST has no ids from {at} on"
             if rows[0].id > at:
                 why = (
                     f"REST serves ids from {rows[0].id} on" if rows[0].id > lack.last else why or f"REST leaves out ids before {rows[0].id}"
                 )
-            found += [row for row in rows if at <= row.id <= lack.last]
+            found |= {row.id: row for row in rows if at <= row.id <= lack.last}
             if rows[-1].id < at:
-                return found, f"REST answered id {at} with {rows[-1].id}"
+                return f"REST answered id {at} with {rows[-1].id}"
             at = rows[-1].id + 1
-        return found, why
+        return why
 
-    async def _downwards(self, refill: Refill, lack: Lack) -> tuple[list[Refilled], str]:
+    async def _downwards(self, refill: Refill, lack: Lack, found: dict[int, Refilled]) -> str:
         """Newest first, before an id, as far as the venue goes back."""
         today = self._now_ns // DAY_NS
         days_ago, oldest = today - lack.to_ns // DAY_NS, today - lack.from_ns // DAY_NS
         if refill.days is not None and oldest > refill.days:
-            return [], f"REST serves the last {refill.days} days"
-        found: dict[int, Refilled] = {}
+            return f"REST serves the last {refill.days} days"
         before = lack.last + 1
         while True:
             if days_ago and refill.days_path is not None:
@@ -263,13 +268,13 @@ class _Healing:
             rows = [row for row in await self._asked(refill, path) if row.id < before]
             found |= {row.id: row for row in rows if row.id >= lack.first}
             if rows and min(row.id for row in rows) < lack.first:
-                return list(found.values()), ""
+                return ""
             if rows:
                 before = min(row.id for row in rows)
             elif days_ago < oldest:
                 days_ago += 1
             else:
-                return list(found.values()), f"REST has no trades before id {before}"
+                return f"REST has no trades before id {before}"
 
     async def _asked(self, refill: Refill, path: str) -> list[Refilled]:
         """One answer, in the order of ids. Raises VenueError after some attempts."""
@@ -308,15 +313,17 @@ class _Healing:
                 whys.append(f"{path.name}: {fault}")
                 continue
             for lack in lacks:
-                self._take(refill, lack, [row for row in rows if lack.first <= row.id <= lack.last], path.name)
-            found += [row.id for row in rows]
+                good, strange = _of_their_time(lack, [row for row in rows if lack.first <= row.id <= lack.last])
+                self._take(refill, good, path.name)
+                found += [row.id for row in good]
+                whys += [f"{path.name} tells {strange}"] if strange else []
         if not whys and paths:
             whys.append(f"{', '.join(path.name for path in paths)} has no such ids")
         return found, whys
 
     # -- keeping ----------------------------------------------------------------------------------------------------
 
-    def _take(self, refill: Refill, lack: Lack, rows: list[Refilled], source: str) -> None:
+    def _take(self, refill: Refill, rows: list[Refilled], source: str) -> None:
         for row in rows:
             line = healed_line(row.payload, source=source, healed_ns=self._now_ns, event_ms=row.event_ms)
             day = self._day_for(row.event_ms)
@@ -338,11 +345,14 @@ class _Healing:
         return max((day for day in self._days if day.day <= wanted), default=self._days[0], key=lambda day: day.day)
 
     def _write(self, day: SeriesDay) -> None:
-        """The healed file, then what tells of it."""
-        new, rows = self._new.get(day, []), list(self._rows.get(day, {}).values())
-        ranges = self._ranges[day] | set(_ranges_of(new))
-        packed, healed = pack_rows(day, rows, ranges=sorted(ranges), healed_ns=self._now_ns)
+        """The healed file, then what tells of it. Another heal may have written meanwhile: what it has stays."""
         with series_lock(day):
+            rows, ranges = self._rows.pop(day, {}), self._ranges[day]
+            self._kept(day, RecordReader(channels_for(self._spec.name, day.kind)))
+            theirs = self._rows.get(day, {})
+            new = [(row, source) for row, source in self._new.get(day, []) if (row.chain, row.id) not in theirs]
+            ranges |= self._ranges[day] | set(_ranges_of(new))
+            packed, healed = pack_rows(day, list((rows | theirs).values()), ranges=sorted(ranges), healed_ns=self._now_ns)
             durable.write_file(healed_path(day), [packed])
             manifest = read_manifest(day.manifest_path)
             try:
@@ -415,6 +425,13 @@ def _lines_of(path: Path, refill: Refill, symbol: str, lacks: list[Lack]) -> lis
             if any(first <= number <= last for first, last in spans):
                 found[number] = refill.line(line, symbol)
     return list(found.values())
+
+
+def _of_their_time(lack: Lack, rows: list[Refilled]) -> tuple[list[Refilled], str]:
+    """Those that can have been traded when the lack's were, and what is wrong with the first of the others."""
+    low, high = lack.from_ns // MS_NS - _BELIEVED_MS, lack.to_ns // MS_NS + _BELIEVED_MS
+    strange = next((f"id {row.id} at another time ({row.event_ms} ms)" for row in rows if not low <= row.event_ms <= high), "")
+    return [row for row in rows if low <= row.event_ms <= high] if strange else rows, strange
 
 
 def _ranges_of(rows: list[tuple[HealedRow, str]]) -> list[HealedRange]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
+from typing import cast
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -13,10 +18,16 @@ from hoga.archive.form.healed import healed_path, read_rows
 from hoga.archive.form.manifest import read_manifest
 from hoga.archive.prove.verify import verify
 from hoga.archive.read.told import healed_of
+from hoga.core.errors import Refused
 from hoga.history.backfill import Job, backfill
+from hoga.history.heal import HealReport, heal_series
 from hoga.history.plan import Series
+from hoga.net.rest import RestClient
 from hoga.runtime import durable
+from hoga.runtime.clock import ManualClock
 from hoga.simulator import Fault, FaultKind, FileDefect
+from hoga.venues.refill import Refilled
+from hoga.venues.request import Request
 from tests.history.heal.conftest import DAY, SPOT, START_NS, MakeMissed, Missed
 from tests.waiting import LONG_S
 
@@ -253,3 +264,69 @@ async def test_a_kill_at_any_step_is_made_good_by_the_next_heal(missed: Missed, 
             assert step > 5
             break
     missed.root = root
+
+
+class Answering:
+    """REST that says what it is told to: aggregates with these ids, all at one time; `fails` from this id on, or has none from `ends` on."""
+
+    def __init__(
+        self, event_ms: int, *, before: Callable[[], object] = lambda: None, fails: int = 2**63, ends: int = 2**63, most: int = 1000
+    ) -> None:
+        self.event_ms, self.before, self.fails, self.ends, self.most = event_ms, before, fails, ends, most
+        self.clock = ManualClock(START_NS)
+
+    async def read(self, request: Request, rows: Callable[[bytes], list[Refilled]]) -> list[Refilled]:
+        asked = dict(parse_qsl(request.path.partition("?")[2]))
+        first = int(asked["fromId"])
+        if first >= self.fails:
+            raise Refused("binance", code=-1, reason="not there")
+        self.before()
+        if first >= self.ends:
+            return []
+        told = [
+            {"a": each, "p": "1.00", "q": "1", "f": each, "l": each, "T": self.event_ms, "m": True, "M": True}
+            for each in range(first, first + min(self.most, int(asked["limit"])))
+        ]
+        return rows(json.dumps(told).encode())
+
+
+async def _heal_from(missed: Missed, rest: Answering) -> HealReport:
+    return await heal_series(missed.days(), SPOT, cast(RestClient, rest), None, now_ns=START_NS, schedule=(0.001,))
+
+
+@pytest.mark.parametrize("event_ms", [978_307_200_000, -5, 0, START_NS // 1000, START_NS, 10**17, -(10**30), 10**30])
+async def test_a_time_that_is_none_of_the_holes_heals_nothing(missed: Missed, event_ms: int) -> None:
+    """Another market's ids, a year 2001, times in µs or ns: nothing of it can be in this hole."""
+    await missed.record({7, 8})
+    report = await _heal_from(missed, Answering(event_ms))
+    assert (report.ok, report.done, len(report.failed)) == (False, [], 1)
+    assert "at another time" in report.failed[0].why or "REST:" in report.failed[0].why
+    assert not healed_path(missed.day).exists()
+    assert (await missed.heal()).ok, "whoever knows them is asked again"
+
+
+async def test_two_heals_of_one_series_erase_nothing_of_each_other(missed: Missed) -> None:
+    """One by a timer, one by hand: each has read what is missing before the other wrote."""
+    await missed.record({7, 8, 9})
+    ids = [missed.rows[at].agg_id for at in (7, 8, 9)]
+    event_ms = missed.rows[8].time_ns // 1_000_000
+    others: list[HealReport] = []
+
+    def meanwhile() -> None:
+        if not others:
+            with ThreadPoolExecutor(1) as beside:
+                others.append(beside.submit(asyncio.run, _heal_from(missed, Answering(event_ms))).result())
+
+    report = await _heal_from(missed, Answering(event_ms, before=meanwhile, most=1, ends=ids[1]))
+    assert [each.rows for each in others[0].done] == [3]
+    assert report.done == []
+    assert [row["a"] for row in healed(missed)] == ids
+    assert verify([missed.root]).ok
+
+
+async def test_what_came_before_a_fault_is_kept(missed: Missed) -> None:
+    await missed.record({7, 8, 9})
+    ids = [missed.rows[at].agg_id for at in (7, 8, 9)]
+    report = await _heal_from(missed, Answering(missed.rows[8].time_ns // 1_000_000, most=1, fails=ids[2]))
+    assert [row["a"] for row in healed(missed)] == ids[:2]
+    assert [(each.from_id, each.to_id) for each in report.gaps] == [(ids[2], ids[2])]
