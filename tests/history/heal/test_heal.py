@@ -267,7 +267,7 @@ async def test_a_kill_at_any_step_is_made_good_by_the_next_heal(missed: Missed, 
 
 
 class Answering:
-    """REST that says what it is told to: aggregates with these ids, all at one time; `fails` from this id on, or has none from `ends` on."""
+    """REST as it is told to be: aggregates all at one time; it fails from the id `fails` on, or has none from `ends` on."""
 
     def __init__(
         self, event_ms: int, *, before: Callable[[], object] = lambda: None, fails: int = 2**63, ends: int = 2**63, most: int = 1000
