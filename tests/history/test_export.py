@@ -83,6 +83,30 @@ def test_a_gap_begins_with_a_clear_and_ends_with_a_snapshot(tmp_path: Path) -> N
     assert_ordered(events)
 
 
+@pytest.mark.parametrize("kind", ["orderbook", "delta"])
+@pytest.mark.parametrize("is_back", [True, False])
+def test_a_gap_behind_the_last_book_begins_with_a_clear(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str, is_back: bool
+) -> None:
+    """The trades go on, and nobody may trade with a book that nobody sees; of the trades' own gap a line tells."""
+    shop = Workshop(tmp_path / "binance" / kind, kind)
+    for minute in ("13-15", "13-36") if is_back else ("13-15",):
+        times = [shop.minute_ns(minute) + at * 10**9 for at in range(4)]
+        made = [book(time, at) if kind == "orderbook" else delta(time, at, at) for at, time in enumerate(times)]
+        shop.seal(minute, made, ids=range(4))
+    gap = Gap(from_ns=shop.minute_ns("13-16"), to_ns=shop.minute_ns("13-36"), reason=Reason.DISCONNECT, missed=None)
+    shop.tell_gap(gap)
+    trades = fill_trades(Workshop(tmp_path / "binance" / "execution", "execution"), minutes=("13-15", "13-16", "13-17", "13-20"))
+    trades.tell_gap(Gap(from_ns=shop.minute_ns("13-18"), to_ns=shop.minute_ns("13-20"), reason=Reason.DISCONNECT, missed=None))
+    span = ["--start", f"{DAY}T13:15", "--end", f"{DAY}T13:30"]
+    assert main(["export", "binance:BTCUSDT", "--data", str(tmp_path), "--to", "hftbacktest", *span, str(tmp_path / "x.npz")]) == 0
+    assert "trades have a gap in that span" in capsys.readouterr().err
+    events = events_of(tmp_path / "x.npz")
+    assert_ordered(events)
+    assert events[(events["ev"] & 0xFF) == _CLEAR]["local_ts"].tolist() == [gap.from_ns]
+    assert events["local_ts"].max() > gap.from_ns
+
+
 def test_books_and_trades_of_a_symbol_in_the_order_of_both_clocks(tmp_path: Path) -> None:
     """The recorder's clock is 1.27 s behind, trades come before the books of their moment: nothing is moved unless it is asked for."""
     shop = Workshop(tmp_path / "binance" / "orderbook", "orderbook")

@@ -61,6 +61,9 @@ def export(
     written = write(asked, form, out, time=clock, shift_clock=shift_clock, fill=fill)
     if shift_clock:
         note(f"local times were moved by {written.shifted_ns / 1e6:g} ms")
+    if written.trade_gaps:
+        gaps = "a gap" if written.trade_gaps == 1 else f"{written.trade_gaps} gaps"
+        note(f"trades have {gaps} in that span, of which this form cannot tell: hoga coverage names them")
     if as_json:
         document = {
             "ok": True,

@@ -17,7 +17,7 @@ import numpy as np
 from hoga.columns.digits import NONE, Ints
 from hoga.history.batch import Array, Arrays
 
-__all__ = ["EVENT", "BookEvents", "delta_events", "in_order", "shifted", "trade_events"]
+__all__ = ["EVENT", "BookEvents", "clear_at", "delta_events", "exchange_of", "in_order", "shifted", "trade_events"]
 
 _WORDS = ("ev", "exch_ts", "local_ts", "px", "qty", "order_id", "ival", "fval")
 EVENT = np.dtype(list(zip(_WORDS, ("<u8", "<i8", "<i8", "<f8", "<f8", "<u8", "<i8", "<f8"), strict=True)), align=True)
@@ -78,6 +78,13 @@ class BookEvents:
         events["local_ts"] = np.minimum(np.maximum(gap_from, received), arrays["recv_ns"][rows])
         events["exch_ts"] = np.minimum(np.maximum(events["local_ts"], known), exchange[rows])
         return rows, 0, events
+
+
+def clear_at(local_ns: int, exchange_ns: int) -> Events:
+    """What begins a gap that no book follows."""
+    events = np.zeros(1, EVENT)
+    events["ev"], events["local_ts"], events["exch_ts"] = _CLEAR | _BOTH, local_ns, max(local_ns, exchange_ns)
+    return events
 
 
 def exchange_of(arrays: Arrays, column: str) -> Ints:

@@ -19,12 +19,13 @@ from hoga.archive.read.reader import Block, read_blocks
 from hoga.archive.read.told import healed_of
 from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.core.jsontext import NO_JSON
+from hoga.core.ledger import Gap
 from hoga.core.streams import Kind
 from hoga.history.asking import Asked, AskedSeries, Misasked
 from hoga.history.batch import Arrays, some
 from hoga.history.dataset import batches_of
 from hoga.history.decoding import gaps_in
-from hoga.history.events_npz import EVENT, BookEvents, Events, delta_events, in_order, shifted, trade_events
+from hoga.history.events_npz import EVENT, BookEvents, Events, clear_at, delta_events, exchange_of, in_order, shifted, trade_events
 from hoga.runtime.durable import fsync, install, is_special, temporary_for, unlink, write_fault
 
 __all__ = ["FORMS", "Exported", "export"]
@@ -34,12 +35,14 @@ _CHUNK = 1_000
 
 
 class Exported(NamedTuple):
-    """What was written: records read, rows (or events) in the file. `shifted_ns`: by how much the local clock was moved."""
+    """What was written: records read, rows (or events) in the file. `shifted_ns`: by how much the local clock was moved.
+    `trade_gaps`: times without trades of which the form cannot tell."""
 
     file: Path
     records: int
     rows: int
     shifted_ns: int = 0
+    trade_gaps: int = 0
 
 
 class _How(NamedTuple):
@@ -198,36 +201,56 @@ def _hftbacktest(asked: Asked, out: Path, how: _How) -> Exported:
     parts: list[Events] = [np.zeros(0, EVENT)]
     records = 0
     column = f"{how.time}_ns"
-    for series, make in ((depth, _depth_maker(depth, asked, column)), (trades, lambda arrays: trade_events(arrays, column))):
+    maker = _DepthMaker(depth, asked, column)
+    for series, make in ((depth, maker.take), (trades, lambda arrays: trade_events(arrays, column))):
         for arrays in batches_of(series, asked, exact=False, fill=how.fill) if series is not None else ():
             records += arrays.records
             parts.append(make(arrays))
+    parts.append(maker.end())
     events = np.concatenate(parts)
     moved = shifted(events) if how.shift_clock else 0
     events = in_order(events)
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file, file.open("data.npy", "w", force_zip64=True) as member:
         _write_array(member, events)
-    return Exported(out, records, len(events), moved)
+    return Exported(out, records, len(events), moved, len(_holes(trades, asked)))
 
 
-def _depth_maker(series: AskedSeries | None, asked: Asked, column: str) -> Callable[[Arrays], Events]:
-    if series is None:
-        return lambda arrays: np.zeros(0, EVENT)
-    gaps = [] if series.capture is not None else [gap for gap in gaps_in(series, asked.start_ns, asked.end_ns) if gap.missed != 0]
-    starts = np.array(sorted(gap.from_ns for gap in gaps), np.int64)
-    books = BookEvents(column)
+class _DepthMaker:
+    """The events of one series of books or deltas, batch after batch, and what its ledger says behind the last."""
 
-    def begun(arrays: Arrays) -> Any:
+    def __init__(self, series: AskedSeries | None, asked: Asked, column: str) -> None:
+        self._column = column
+        self._books = BookEvents(column) if series is not None and has_cube(series.kind) else None
+        self._starts = np.array(sorted(gap.from_ns for gap in _holes(series, asked)), np.int64)
+        self._last: tuple[int, int] | None = None
+
+    def take(self, arrays: Arrays) -> Events:
+        """The events of a batch."""
+        if not arrays.records:
+            return np.zeros(0, EVENT)
+        self._last = int(arrays["recv_ns"][-1]), int(exchange_of(arrays, self._column)[-1])
+        if self._books is None:
+            return delta_events(arrays, self._column, self._begun(arrays))
+        parts = [some(arrays, at, min(at + _CHUNK, arrays.records)) for at in range(0, arrays.records, _CHUNK)]
+        return np.concatenate([self._books.take(part, self._begun(part)) for part in parts])
+
+    def end(self) -> Events:
+        """A gap that begins behind the last book, and goes on beyond what was asked for, begins with a clear as well."""
+        later = self._starts[self._starts >= self._last[0]] if self._last is not None else self._starts[:0]
+        return clear_at(int(later[0]), self._last[1]) if self._last is not None and len(later) else np.zeros(0, EVENT)
+
+    def _begun(self, arrays: Arrays) -> Any:
         """When the last gap before each marked record began."""
         marked = arrays["recv_ns"][arrays["gap_before"]]
-        place = np.searchsorted(starts, marked, side="left") - 1
-        return starts[np.maximum(place, 0)] if len(starts) else marked
+        place = np.searchsorted(self._starts, marked, side="left") - 1
+        return self._starts[np.maximum(place, 0)] if len(self._starts) else marked
 
-    def of_books(arrays: Arrays) -> Events:
-        parts = [some(arrays, at, min(at + _CHUNK, arrays.records)) for at in range(0, arrays.records, _CHUNK)]
-        return np.concatenate([books.take(part, begun(part)) for part in parts])
 
-    return of_books if has_cube(series.kind) else lambda arrays: delta_events(arrays, column, begun(arrays))
+def _holes(series: AskedSeries | None, asked: Asked) -> list[Gap]:
+    """Of the span: where something is missing, or may be."""
+    if series is None or series.capture is not None:
+        return []
+    return [gap for gap in gaps_in(series, asked.start_ns, asked.end_ns) if gap.missed != 0]
 
 
 def _write_array(file: Any, events: Events) -> None:
