@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hoga.core.market import Side
+from hoga.core.times import DAY_NS, SECOND_NS, parse_time_ns
 from hoga.core.trading import (
     AccountRead,
     BalanceUpdate,
@@ -31,7 +33,8 @@ from hoga.core.trading import (
     Unanswered,
     Unread,
 )
-from hoga.venues.orders import RuleBook, Target, Unproven
+from hoga.venues.orders import RuleBook, Target, Told, Unproven
+from hoga.venues.request import Request
 from hoga.venues.upbit.orders import REFUSALS, UPBIT_ORDERS
 from hoga.venues.upbit.steps import ladder_of
 from tests.venues.orders_desk import rules, run, told
@@ -189,15 +192,123 @@ def test_open_orders_are_read_to_the_last_page_and_must_not_move_meanwhile() -> 
 def test_fills_are_asked_of_each_order_once() -> None:
     book = RuleBook("upbit", [RULES])
     done = ROW | {"state": "done", "executed_volume": "0.0005", "remaining_volume": "0.0"}
-    calls, event = run(UPBIT_ORDERS.trades(book, "KRW-BTC", "", 10**18), told([done]), told([]), told(done | {"trades": TRADES}))
-    assert [call.path for call in calls] == ["/v1/orders/closed", "/v1/orders/open", "/v1/order"]
-    assert dict(calls[0].params)["start_time"] == "2001-09-08T01:46:40Z"
+    calls, event = run(UPBIT_ORDERS.trades(book, "KRW-BTC", "", 10**18), told([]), told([done]), told(done | {"trades": TRADES}))
+    assert [call.path for call in calls] == ["/v1/orders/open", "/v1/orders/closed", "/v1/order"]
+    assert dict(calls[1].params)["start_time"] == "2001-09-08T01:46:40Z"
     assert isinstance(event, TradesRead)
     assert ([each.trade_id for each in event.fills], event.whole) == (["t1", "t2"], True)
-    calls, again = run(UPBIT_ORDERS.trades(book, "KRW-BTC", "", 10**18), told([done]), told([]))
+    calls, again = run(UPBIT_ORDERS.trades(book, "KRW-BTC", "", 10**18), told([]), told([done]))
     assert len(calls) == 2
     assert isinstance(again, TradesRead)
     assert again.fills == event.fills
+
+
+class Listings:
+    """Upbit's listings of orders: of those that ended seven days at most, from `start_time` on or up to `end_time`, and 1,000 rows."""
+
+    def __init__(self) -> None:
+        self.now_ns = 1_800_000_000 * SECOND_NS
+        self.book = RuleBook("upbit", [RULES])
+        self.since_ns = self.now_ns
+        self.orders: dict[str, dict[str, Any]] = {}
+        self.calls: list[Request] = []
+        self.unknown: set[str] = set()
+
+    def place(self, uuid: str, state: str = "wait") -> None:
+        moment = datetime.fromtimestamp(self.now_ns // SECOND_NS, UTC).isoformat()
+        self.orders[uuid] = ROW | {"uuid": uuid, "identifier": uuid, "created_at": moment}
+        self.end(uuid, state)
+
+    def end(self, uuid: str, state: str = "done") -> None:
+        filled = {"executed_volume": "0.0005", "remaining_volume": "0.0"} if state == "done" else {}
+        self.orders[uuid] |= {"state": state} | filled
+
+    def read(self) -> TradesRead:
+        asking, self.calls = UPBIT_ORDERS.trades(self.book, "KRW-BTC", "", self.since_ns), []
+        call = next(asking)
+        while True:
+            self.calls.append(call)
+            body, status = self._answer(call.path, dict(call.params))
+            reply = Told(status=status, body=json.dumps(body).encode(), asked_ns=self.now_ns, at_ns=self.now_ns)
+            try:
+                call = asking.send(reply)
+            except StopIteration as done:
+                assert isinstance(done.value, TradesRead), done.value
+                return done.value
+
+    def _answer(self, path: str, params: dict[str, Any]) -> tuple[Any, int]:
+        if path == "/v1/orders/open":
+            return [each for each in self.orders.values() if each["state"] == "wait"], 200
+        if path == "/v1/order":
+            if params["uuid"] in self.unknown:
+                return error("order_not_found"), 404
+            row = self.orders[params["uuid"]]
+            trade = {"uuid": f"t-{row['uuid']}", "price": "116540000", "volume": "0.0005", "created_at": row["created_at"]}
+            return row | {"trades": [trade] if row["state"] == "done" else []}, 200
+        start_ns, week_ns = parse_time_ns(params["start_time"]), 7 * DAY_NS
+        end_ns = parse_time_ns(params["end_time"]) if "end_time" in params else start_ns + week_ns
+        assert end_ns - start_ns <= week_ns
+        placed = [each for each in self.orders.values() if start_ns <= parse_time_ns(each["created_at"]) < end_ns]
+        ended = [each for each in placed if each["state"] != "wait"]
+        return (ended if params.get("order_by") == "asc" else ended[::-1])[: params["limit"]], 200
+
+
+def test_a_fill_of_the_second_week_of_a_life_is_found() -> None:
+    venue = Listings()
+    venue.now_ns += 8 * DAY_NS
+    venue.place("late", "done")
+    venue.now_ns += 20 * DAY_NS
+    read = venue.read()
+    assert ([each.trade_id for each in read.fills], read.whole) == (["t-late"], True)
+    venue.now_ns += 30 * DAY_NS
+    assert len(venue.read().fills) == 0
+    venue.now_ns += DAY_NS
+    venue.place("later", "done")
+    assert [each.trade_id for each in venue.read().fills] == ["t-later"]
+    assert [call.path for call in venue.calls] == ["/v1/orders/open", "/v1/orders/closed", "/v1/order"]  # of the past only what is new
+
+
+def test_an_order_that_rested_for_weeks_is_asked_for_when_it_rests_no_more() -> None:
+    venue = Listings()
+    venue.place("old")
+    venue.place("odd")
+    assert (venue.read().fills, venue.read().whole) == ((), True)
+    venue.now_ns += 30 * DAY_NS
+    assert venue.read().whole
+    venue.end("old")
+    venue.end("odd", "cancel")
+    venue.unknown.add("odd")
+    read = venue.read()
+    assert ([each.trade_id for each in read.fills], read.whole) == (["t-old"], True)
+    read = venue.read()
+    assert (len(venue.calls), read.whole) == (2, True)
+    venue.since_ns -= 90 * DAY_NS  # somebody wants to know of an earlier time: then all is read again
+    assert [each.trade_id for each in venue.read().fills] == ["t-old"]
+
+
+@pytest.mark.parametrize("since_ns", [0, DAY_NS - 7 * DAY_NS, DAY_NS - 7 * DAY_NS + SECOND_NS])
+def test_what_was_placed_a_moment_ago_is_in_the_last_window(since_ns: int) -> None:
+    venue = Listings()
+    venue.place("new", "done")
+    venue.since_ns = since_ns and venue.now_ns + since_ns
+    venue.now_ns += SECOND_NS // 2
+    assert len(venue.read().fills) == 1
+
+
+def test_more_orders_than_one_answer_holds_are_read_to_the_end() -> None:
+    venue = Listings()
+    for number in range(2_500):
+        venue.place(str(number), "done" if number == 1_200 else "cancel")
+        venue.now_ns += 100 * SECOND_NS
+    read = venue.read()
+    assert ([each.trade_id for each in read.fills], read.whole) == (["t-1200"], True)
+
+
+def test_more_orders_of_one_moment_than_one_answer_holds_prove_nothing() -> None:
+    venue = Listings()
+    for number in range(1_001):
+        venue.place(str(number), "cancel")
+    assert not venue.read().whole
 
 
 def test_balances_are_texts_without_exponents() -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -43,7 +43,8 @@ from hoga.venues.private import Reply
 from hoga.venues.request import Request
 
 __all__ = [
-    "Asking", "KeyRights", "OrdersSpec", "RuleBook", "Target", "Told", "Unproven", "asks", "decoded", "listed_rules", "nearest", "whole",
+    "Asking", "KeyRights", "OrdersRead", "OrdersSpec", "RuleBook", "Target", "Told", "Unproven", "asks", "decoded", "listed_rules",
+    "nearest", "whole",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -84,6 +85,14 @@ class KeyRights(msgspec.Struct, frozen=True, kw_only=True):
     expires_ns: int | None = None
 
 
+class OrdersRead(NamedTuple):
+    """Every order placed from `from_ns` to `to_ns` had ended when it was read, but those that were `resting` (ids) after it."""
+
+    from_ns: int
+    to_ns: int
+    resting: frozenset[str]
+
+
 class RuleBook:
     """The rules of a venue's instruments by the venue's own symbols.
 
@@ -92,9 +101,10 @@ class RuleBook:
     steps would fit, too.
     `hedge`: whether the account has two positions a symbol, and when that was told; None: it was not.
     `fills`: of orders that were asked for theirs, how far each was then, and its fills; for venues that have no list of trades.
+    `read`: of which orders all fills were read there, by symbol.
     """
 
-    __slots__ = ("_has_room", "_known", "_provisional", "_told", "fills", "hedge", "venue")
+    __slots__ = ("_has_room", "_known", "_provisional", "_told", "fills", "hedge", "read", "venue")
 
     def __init__(self, venue: str, known: Iterable[Rules] = (), *, has_room: bool = False) -> None:
         self.venue = venue
@@ -104,6 +114,7 @@ class RuleBook:
         self._provisional: dict[str, Rules] = {}
         self.hedge: tuple[bool, int] | None = None
         self.fills: dict[str, tuple[str, tuple[FillUpdate, ...]]] = {}
+        self.read: dict[str, OrdersRead] = {}
 
     def of(self, name: str) -> Rules:
         """The rules of one instrument."""

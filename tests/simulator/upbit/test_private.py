@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote, urlencode
@@ -11,6 +12,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from hoga.core.times import DAY_NS, SECOND_NS, parse_time_ns
 from hoga.simulator import Fault, FaultKind, Simulator
 from hoga.simulator.engine import NewOrder, Side
 from hoga.simulator.upbit.limits import UpbitLimits
@@ -143,6 +145,23 @@ async def test_lists_and_cancelling_many(sim: Simulator, trader: Trader) -> None
     assert result["success"]["count"] == 2
     assert (await trader.call("GET", "orders/open"))[1] == []
     assert await trader.balance("KRW") == (Decimal(100_000_000), 0)
+
+
+async def test_orders_that_ended_are_told_of_seven_days_at_once(sim: Simulator, trader: Trader) -> None:
+    row = await trader.place(price="100000000", volume="0.01")
+    await trader.call("DELETE", "order", {"uuid": row["uuid"]})
+    placed_ns = parse_time_ns(row["created_at"])
+
+    async def listed(**days: int) -> tuple[int, Any]:
+        window = {name: datetime.fromtimestamp((placed_ns + each * DAY_NS) // SECOND_NS, UTC).isoformat() for name, each in days.items()}
+        status, rows = await trader.call("GET", "orders/closed", window)
+        return status, [each["uuid"] for each in rows] if status == 200 else rows["error"]["name"]
+
+    for window in ({}, {"start_time": -6}, {"end_time": 6}, {"start_time": -4, "end_time": 3}):
+        assert await listed(**window) == (200, [row["uuid"]])
+    for window in ({"start_time": -8}, {"end_time": 8}):
+        assert await listed(**window) == (200, [])
+    assert await listed(start_time=-4, end_time=4) == (400, "validation_error")
 
 
 async def test_cancel_and_new_answers_with_the_previous_order(sim: Simulator, trader: Trader) -> None:

@@ -18,6 +18,7 @@ __all__ = ["ORDERS", "Call", "OrderEndpoint"]
 
 _MOST_IDS, _MOST_CANCELS = 100, 20
 _YEAR_NS = 365 * 86_400 * 1_000_000_000
+_WINDOW_MS = 7 * 86_400_000
 
 
 class Call(NamedTuple):
@@ -103,21 +104,30 @@ def _sought(call: Call, most: int) -> dict[str, Order | None]:
     return {each: None if order is None or call.denies(order) else order for each, order in found.items()}
 
 
-def _listed(default_states: tuple[str, ...], most: int) -> Callable[[Call], Any]:
-    def answer(call: Call) -> Any:
-        query = call.query
-        states = query.several("states") or query.several("state") or list(default_states)
-        market, limit, page = query.text("market"), query.whole("limit") or 100, query.whole("page") or 1
-        chosen = [each for each in call.exchange.orders_of(call.account.name, states) if market is None or each.code == market]
-        start_ms, end_ms = query.moment_ms("start_time"), query.moment_ms("end_time")
-        chosen = [each for each in chosen if start_ms is None or each.created_ns >= start_ms * 1_000_000]
-        chosen = [each for each in chosen if end_ms is None or each.created_ns < end_ms * 1_000_000]
-        if query.text("order_by") != "asc":
-            chosen.reverse()
-        limit = min(limit, most)
-        return [_row(order, call) for order in chosen[(page - 1) * limit : page * limit]]
+def _open(call: Call) -> Any:
+    limit, page = min(call.query.whole("limit") or 100, 100), call.query.whole("page") or 1
+    return [_row(order, call) for order in _chosen(call, ("wait", "watch"))[(page - 1) * limit : page * limit]]
 
-    return answer
+
+def _closed(call: Call) -> Any:
+    """Of at most seven days, by when an order was placed: from `start_time` on, before `end_time`, or the last ones where none is given."""
+    query = call.query
+    start_ms, end_ms = query.moment_ms("start_time"), query.moment_ms("end_time")
+    if end_ms is None:
+        end_ms = call.now_ns // 1_000_000 + 1 if start_ms is None else start_ms + _WINDOW_MS
+    if start_ms is None:
+        start_ms = end_ms - _WINDOW_MS
+    if end_ms - start_ms > _WINDOW_MS:
+        raise RestError(400, "validation_error", "조회 기간은 최대 7일입니다.")
+    chosen = [each for each in _chosen(call, ("done", "cancel")) if start_ms <= each.created_ns // 1_000_000 < end_ms]
+    return [_row(order, call) for order in chosen[: min(query.whole("limit") or 100, 1_000)]]
+
+
+def _chosen(call: Call, default_states: tuple[str, ...]) -> list[Order]:
+    query = call.query
+    states, market = query.several("states") or query.several("state") or list(default_states), query.text("market")
+    chosen = [each for each in call.exchange.orders_of(call.account.name, states) if market is None or each.code == market]
+    return chosen if query.text("order_by") == "asc" else chosen[::-1]
 
 
 def _row(order: Order, call: Call) -> dict[str, Any]:
@@ -191,8 +201,8 @@ ORDERS: dict[tuple[str, str], OrderEndpoint] = {
     ("POST", "/v1/orders/cancel_and_new"): OrderEndpoint("order", _cancel_and_new, does=Does.PLACE),
     ("GET", "/v1/order"): OrderEndpoint("default", _get),
     ("GET", "/v1/orders/uuids"): OrderEndpoint("default", _by_ids),
-    ("GET", "/v1/orders/open"): OrderEndpoint("default", _listed(("wait", "watch"), 100), lists=True),
-    ("GET", "/v1/orders/closed"): OrderEndpoint("default", _listed(("done", "cancel"), 1_000)),
+    ("GET", "/v1/orders/open"): OrderEndpoint("default", _open, lists=True),
+    ("GET", "/v1/orders/closed"): OrderEndpoint("default", _closed),
     ("DELETE", "/v1/order"): OrderEndpoint("default", _cancel, does=Does.CANCEL),
     ("DELETE", "/v1/orders/uuids"): OrderEndpoint("default", _cancel_named, does=Does.CANCEL),
     ("DELETE", "/v1/orders/open"): OrderEndpoint("order-cancel-all", _cancel_open, does=Does.CANCEL),

@@ -46,7 +46,7 @@ from hoga.core.trading import (
     Unanswered,
     rules_of,
 )
-from hoga.venues.orders import Asking, KeyRights, OrdersSpec, RuleBook, Target, Told, Unproven, asks, decoded, nearest, whole
+from hoga.venues.orders import Asking, KeyRights, OrdersRead, OrdersSpec, RuleBook, Target, Told, Unproven, asks, decoded, nearest, whole
 from hoga.venues.request import Params, Priority, Request
 from hoga.venues.upbit.instruments import instruments
 from hoga.venues.upbit.order_events import events
@@ -65,6 +65,10 @@ _REMEMBERED = 5_000
 """Of so many orders the fills are remembered."""
 _BEFORE_NS = DAY_NS
 """An order that was filled may have been placed so long before."""
+_WINDOW_NS = 7 * DAY_NS
+"""Orders that ended are told of so long at once, by when they were placed: from `start_time` on, or up to `end_time`."""
+_LATE_NS = 3_600 * SECOND_NS
+"""The listings may be late by so much, and the venue's clock off."""
 _CODES = 200
 """So many markets are asked for in one call."""
 _FORCES = {Force.IOC: "ioc", Force.FOK: "fok", Force.POST_ONLY: "post_only"}
@@ -182,6 +186,10 @@ def _is_refused(told: Told, fault: _Fault) -> bool:
     return name in REFUSALS or told.status in _REFUSING_STATUSES or (told.status == 400 and bool(name))
 
 
+def _is_unknown(told: Told) -> bool:
+    return told.status == 404 and _fault_of(told).name == _NO_SUCH_ORDER
+
+
 def _unanswered(client_id: str, symbol: str, action: Action, told: Told, why: str) -> Unanswered:
     return Unanswered(at_ns=told.at_ns, raw=told.text, client_id=client_id, symbol=symbol, action=action, why=why)
 
@@ -248,7 +256,7 @@ _cancels = msgspec.json.Decoder(_Cancels)
 def _found(target: Target, rules: Rules, told: Told) -> tuple[ExecutionEvent, ...]:
     """The order, and before it its fills. Only the venue's own word for an unknown order denies it: other paths are not found, too."""
     client_id, symbol = target.client_id, target.symbol
-    if told.status == 404 and _fault_of(told).name == _NO_SUCH_ORDER:
+    if _is_unknown(told):
         return (NotFound(at_ns=told.at_ns, raw=told.text, client_id=client_id, symbol=symbol, asked_ns=told.asked_ns),)
     try:
         if told.status != 200:
@@ -391,29 +399,63 @@ def _read_account(book: RuleBook) -> Asking[AccountRead]:
 
 
 def _read_trades(book: RuleBook, symbol: str, after: str, since_ns: int) -> Asking[TradesRead]:
-    """The fills of the orders of a symbol that are open, or were placed from a day before `since_ns` on.
+    """The fills of the orders of a symbol that are open, or were placed from a day before `since_ns` on and not read to their end before.
 
-    An order that is as far as it was in an earlier reading is not asked again: its fills are remembered with the rules.
+    Open orders are read first: what ends meanwhile is among those that ended. A whole reading leaves out no order but those that rest: the
+    next one begins there, and asks for each of them that rests no more. An order that is as far as it was in an earlier reading is not
+    asked again: its fills are remembered with the rules.
     """
     rules, known = book.of(symbol), book.fills
-    start: Params = (("start_time", _iso(max(0, since_ns - _BEFORE_NS))),) if since_ns else ()
-    params: Params = (("market", symbol), ("states[]", "done"), ("states[]", "cancel"), *start, ("limit", _MOST_CLOSED))
-    told = yield Request(path="/v1/orders/closed", params=params, groups=("default",), priority=Priority.EMERGENCY)
-    asked_ns, closed = told.asked_ns, decoded(told, _rows, refused=_refused_text)
     told = yield _open_page(symbol, 1)
-    resting = decoded(told, _rows, refused=_refused_text)
-    met = [row for row in (*resting, *closed) if whole(row.executed_volume or "0", rules.size_power)]
-    fresh = [row for row in met if row.uuid not in known or known[row.uuid][0] != row.executed_volume]
-    for row in fresh[:_MOST_ASKED]:
-        told = yield Request(path="/v1/order", params=(("uuid", row.uuid),), groups=("default",), priority=Priority.EMERGENCY)
-        whole_row = decoded(told, _row, refused=_refused_text)
-        known[row.uuid] = whole_row.executed_volume or "0", _fills(whole_row, rules, told.at_ns)
+    asked_ns, resting = told.asked_ns, decoded(told, _rows, refused=_refused_text)
+    begin_ns = max(0, since_ns - _BEFORE_NS if since_ns > 0 else asked_ns - _WINDOW_NS)
+    before = book.read.get(symbol)
+    if before is None or begin_ns < before.from_ns:
+        before = OrdersRead(begin_ns, begin_ns, frozenset())
+    closed, complete = yield from _closed(symbol, before.to_ns, asked_ns)
+    rows = {row.uuid: row for row in resting} | closed
+    met = [row.uuid for row in rows.values() if whole(row.executed_volume or "0", rules.size_power)]
+    gone = sorted(before.resting - rows.keys())
+    fresh = [uuid for uuid in met if uuid not in known or known[uuid][0] != rows[uuid].executed_volume]
+    for uuid in (*gone, *fresh)[:_MOST_ASKED]:
+        told = yield Request(path="/v1/order", params=(("uuid", uuid),), groups=("default",), priority=Priority.EMERGENCY)
+        if uuid in rows or not _is_unknown(told):
+            whole_row = decoded(told, _row, refused=_refused_text)
+            known[uuid] = whole_row.executed_volume or "0", _fills(whole_row, rules, told.at_ns)
     while len(known) > _REMEMBERED:
         del known[next(iter(known))]
-    fills = [fill for row in met if row.uuid in known for fill in known[row.uuid][1]]
+    fills = [fill for uuid in (*gone, *met) if uuid in known for fill in known[uuid][1]]
     fills.sort(key=lambda fill: fill.event_ns or 0)
-    complete = len(fresh) <= _MOST_ASKED and len(closed) < _MOST_CLOSED and len(resting) < _PAGE
+    complete = complete and len(gone) + len(fresh) <= _MOST_ASKED and len(resting) < _PAGE
+    if complete:
+        to_ns = max(before.to_ns, asked_ns - _LATE_NS)
+        book.read[symbol] = OrdersRead(before.from_ns, to_ns, frozenset(row.uuid for row in resting))
     return TradesRead(at_ns=told.at_ns, symbol=rules.symbol, asked_ns=asked_ns, fills=tuple(fills), whole=complete)
+
+
+def _closed(symbol: str, start_ns: int, now_ns: int) -> Asking[tuple[dict[str, _Row], bool]]:
+    """The orders that ended of those that were placed from `start_ns` on, by id, and whether these are all.
+
+    Of each window the oldest first: where there are more than one answer holds, the next call begins with the last one's moment.
+    """
+    found: dict[str, _Row] = {}
+    while True:
+        end_ns = start_ns + _WINDOW_NS
+        until: Params = (("end_time", _iso(end_ns)),) if end_ns < now_ns + _LATE_NS else ()
+        states: Params = (("states[]", "done"), ("states[]", "cancel"))
+        params: Params = (("market", symbol), *states, ("start_time", _iso(start_ns)), *until, ("limit", _MOST_CLOSED), ("order_by", "asc"))
+        told = yield Request(path="/v1/orders/closed", params=params, groups=("default",), priority=Priority.EMERGENCY)
+        rows = decoded(told, _rows, refused=_refused_text)
+        found |= {row.uuid: row for row in rows}
+        if len(rows) >= _MOST_CLOSED:
+            next_ns = parse_time_ns(rows[-1].created_at) - SECOND_NS
+        elif not until:
+            return found, True
+        else:
+            next_ns = end_ns - SECOND_NS  # whether a window has its own edges is not told
+        if next_ns <= start_ns:
+            return found, False
+        start_ns = next_ns
 
 
 def _iso(at_ns: int) -> str:
