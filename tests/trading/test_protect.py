@@ -360,8 +360,9 @@ def test_room_is_made_for_a_strategys_own_sale_and_then_taken_back() -> None:
     assert [each.request.quantity for each in where.of(OrderKind.STOP)] == [4]
 
 
-def test_dust_on_spot_is_watched_without_an_alarm() -> None:
-    where = Venue(Guard(BTC, BOTH, Keeping.LISTED))
+@pytest.mark.parametrize("keeping", [Keeping.QUANTITY, Keeping.LISTED, Keeping.WATCHED])
+def test_less_than_anybody_may_close_is_no_alarm_and_nothing_is_asked_for_it(keeping: Keeping) -> None:
+    where = Venue(Guard(BTC, BOTH, keeping))
     where.hold(0)
     where.position = 0
     tiny = rules(least=5, market_least=5)
@@ -370,7 +371,7 @@ def test_dust_on_spot_is_watched_without_an_alarm() -> None:
     seen.now_ns += 60 * S
     assert where.guard.decide(seen) == []
     seen.look.bid = seen.look.ask = 980_000
-    assert where.guard.decide(seen) == [Close(side=SELL, quantity=4, why="stop")]
+    assert where.guard.decide(seen) == []
 
 
 # -- what goes wrong --------------------------------------------------------------------------------------------------

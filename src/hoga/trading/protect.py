@@ -14,6 +14,9 @@ What it remembers is how far the price has been in favour, and how far the stop 
 
 Wherever no stop stands and the price is beyond the stop's level, the position is closed at the market. A position that has no stop
 within its deadline leads down the ladder; so does a stop that the venue refuses twice while the price is near it.
+
+What is too little for the venue to sell (the rest of a stop that was filled in part, mostly) can be guarded by nobody: nothing is asked for
+it, and what is bought on top of it begins anew, with a stop and a time of its own.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ _S = 1_000_000_000
 _BP = 10_000
 _RETRY_NS = _S // 2
 _CLOSE_AGAIN_NS = _S
+_TOO_LITTLE_NS = 60 * _S
 _LISTS = 2
 """So many lists of one position rest at most: venues take few waiting orders."""
 _NEAR_BP = 20
@@ -149,7 +153,8 @@ class Guard:
         self._began_ns = 0
         self._refused = 0
         self._retry_ns = 0
-        self._closed_ns = 0
+        self._close_from_ns = 0
+        self._little = 0
         self._beyond_ns = 0
         self._doubted = False
         self._yield_ns = 0
@@ -182,7 +187,7 @@ class Guard:
         if (price - self._best) * self._long > 0 or not self._best:
             self._best = price
             return self._follows
-        return bool(self.level) and (price - self.level) * self._long <= 0
+        return bool(self.level) and (price - self.level) * self._long <= 0 and not self._little
 
     @property
     def _follows(self) -> bool:
@@ -202,6 +207,12 @@ class Guard:
         """One of its orders was not sent, or denied: it is tried again."""
         self._retry_ns = now_ns + _RETRY_NS
 
+    def too_little(self, quantity: int, now_ns: int) -> None:
+        """So much was not closed, because it is too little to be an order: it is tried again in a minute."""
+        self._close_from_ns = now_ns + _TOO_LITTLE_NS
+        if self.keeping is not Keeping.CLOSE_ALL:
+            self._little = quantity
+
     def deadline_ns(self, now_ns: int) -> int | None:
         """When after now to ask again though nothing happens; None: not at all."""
         times = []
@@ -215,7 +226,7 @@ class Guard:
             if self._free_ns:
                 times.append(self._free_ns + self.protection.within_ns // 3)
             if self.protection.hold_ns is not None:
-                times.append(max(self._began_ns + self.protection.hold_ns, self._closed_ns + _CLOSE_AGAIN_NS))
+                times.append(max(self._began_ns + self.protection.hold_ns, self._close_from_ns))
         return min((each for each in times if each > now_ns), default=None)
 
     # -- what is missing ------------------------------------------------------------------------------------------------
@@ -223,8 +234,11 @@ class Guard:
     def decide(self, seen: Seen) -> list[Ask]:
         """What has to be done now so that the position is guarded as it should be."""
         long = (seen.position > 0) - (seen.position < 0)
-        if long != self._long:
+        is_little = self._is_little(seen)
+        if long != self._long or (not is_little and 0 < self._little < abs(seen.position)):
             self._begin(long, seen)
+        if is_little or seen.now_ns >= self._close_from_ns:
+            self._little = abs(seen.position) if is_little else 0
         if not long:
             self._cleaning = bool(seen.orders)
             settled: list[Ask] = [Settled(Cause.UNPROTECTED)] if self._doubted else []
@@ -246,9 +260,8 @@ class Guard:
 
     def _begin(self, long: int, seen: Seen) -> None:
         self._long, self._began_ns = long, seen.now_ns
-        self._best = self.level = self._refused = self._retry_ns = self._closed_ns = self._beyond_ns = self._yield_ns = self._free_ns = (
-            self.naked_ns
-        ) = 0
+        self._best = self.level = self._refused = self._retry_ns = self._beyond_ns = self._yield_ns = self._free_ns = self.naked_ns = 0
+        self._close_from_ns = self._little = 0
         if long:
             self._best = seen.entry
 
@@ -293,11 +306,11 @@ class Guard:
             why = "stop"
         elif take and price and (price - take) * long >= 0 and not any(_stands(each) for each in _takes(orders)):
             why = "take"
-        if not why or seen.exiting or seen.now_ns < self._closed_ns + _CLOSE_AGAIN_NS:
+        if not why or seen.exiting or seen.now_ns < self._close_from_ns or self._little:
             return []
         if self.keeping is Keeping.LISTED and orders:  # the quantity is locked in them
             return self._drop(orders, why)
-        self._closed_ns = seen.now_ns
+        self._close_from_ns = seen.now_ns + _CLOSE_AGAIN_NS
         return [Close(side=self._side, quantity=abs(seen.position), why=why)]
 
     # -- what rests at the venue -------------------------------------------------------------------------------------------
@@ -307,6 +320,8 @@ class Guard:
             return []
         if self.keeping is Keeping.LISTED:
             return self._listed(seen, orders)
+        if self._little:
+            return []
         asks = self._stop_close_all(seen, orders) if self.keeping is Keeping.CLOSE_ALL else self._stop_quantity(seen, orders)
         return asks + self._take(seen, orders)
 
@@ -390,7 +405,7 @@ class Guard:
         rules = seen.rules
         least = max(rules.market_least, rules.least, 1)
         cheapest = min(each for each in (stop, take) if each) if stop or take else 0
-        if free < least or not cheapest or free * cheapest < (rules.min_notional or 0):
+        if self._little or free < least or not cheapest or free * cheapest < (rules.min_notional or 0):
             self._free_ns = 0
             return []
         self._free_ns = self._free_ns or seen.now_ns
@@ -459,7 +474,7 @@ class Guard:
 
     def _naked(self, seen: Seen, orders: Sequence[Order]) -> list[Ask]:
         stands = any(_stands(order) or order.triggered for order in _stops(orders))
-        if stands or not self.level or self.keeping is Keeping.WATCHED or self._is_dust(seen):
+        if stands or not self.level or self.keeping is Keeping.WATCHED or self._little or self._is_dust(seen):
             self.naked_ns = 0
             if stands:
                 self._refused = 0
@@ -477,10 +492,20 @@ class Guard:
 
     def _is_dust(self, seen: Seen) -> bool:
         """Whether the venue takes no stop of so little: it is watched."""
-        if self.keeping is not Keeping.LISTED:
+        return self.keeping is Keeping.LISTED and self._is_less_than_an_order(seen, self.level)
+
+    def _is_little(self, seen: Seen) -> bool:
+        """Whether the venue lets nobody close so little. An order that only reduces may be of any money, one that closes all of any
+        quantity."""
+        if self.keeping is Keeping.CLOSE_ALL:
             return False
+        price = _price(seen.look)
+        return self._is_less_than_an_order(seen, 0 if self.keeping is Keeping.QUANTITY else price)
+
+    def _is_less_than_an_order(self, seen: Seen, price: int) -> bool:
+        """`price` 0: it may be of any money."""
         rules, quantity = seen.rules, seen.rules.quantity_down(abs(seen.position), market=True)
-        return quantity < max(rules.market_least, rules.least, 1) or quantity * self.level < (rules.min_notional or 0)
+        return quantity < max(rules.market_least, rules.least, 1) or 0 < quantity * price < (rules.min_notional or 0)
 
 
 # -- words ----------------------------------------------------------------------------------------------------------------

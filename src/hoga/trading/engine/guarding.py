@@ -8,7 +8,7 @@ from hoga.core.market import Side
 from hoga.core.trading import Force, OrderKind, OrderRequest, PositionSide, signed
 from hoga.trading import records
 from hoga.trading.engine.causes import Causes
-from hoga.trading.engine.placing import Placing
+from hoga.trading.engine.placing import TOO_LITTLE, Placing
 from hoga.trading.engine.roster import Roster
 from hoga.trading.engine.timers import Timers
 from hoga.trading.engine.turn import Turn
@@ -172,7 +172,8 @@ class Guarding:
             reduce_only=able.reduce_only,
             position_side=leg,
         )
-        self._placing.place(request, strategy, Role.EXIT, f"protect: {ask.why}")
+        if self._placing.place(request, strategy, Role.EXIT, f"protect: {ask.why}") is None and self._placing.denied in TOO_LITTLE:
+            self.guards[key].too_little(ask.quantity, self._turn.state.now_ns)
 
     def end_refused(self, order: Order, *, by_venue: bool) -> None:
         """One of a position's ends was not taken."""
