@@ -136,6 +136,29 @@ def test_a_halt_that_only_the_journal_knows_is_resumed_and_written(tmp_path: Pat
     assert "cmd" in told
 
 
+def test_losses_in_a_row_are_counted_anew_from_a_resume_on(tmp_path: Path) -> None:
+    lost = {
+        "id": "hg1",
+        "sym": "binance:BTCUSDT",
+        "side": "S",
+        "q": 1,
+        "p": 1,
+        "tid": "1",
+        "st": "s",
+        "share": [0, 0, -5, 0, 0],
+        "losses": 3,
+    }
+    with AuditLogger(journal_of(tmp_path)) as log:
+        log.append("order.fill", lost)
+        log.append("state", {"rung": "REDUCING", "incident": "20261129-133156", "why": "losses-in-a-row"})
+    with AuditLogger(journal_of(tmp_path)) as log:
+        assert log.opened.recovered.losses == {"binance:BTCUSDT": 3}
+    assert main(["resume", "20261129-133156", "--data", str(tmp_path)]) == 0
+    with AuditLogger(journal_of(tmp_path)) as log:
+        assert log.opened.recovered.losses == {"binance:BTCUSDT": 0}
+        assert log.opened.recovered.rung is Rung.ACTIVE
+
+
 @pytest.mark.parametrize("seen_by_a_start", [False, True])
 def test_a_damage_that_was_found_after_a_halt_is_an_incident_of_its_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], seen_by_a_start: bool

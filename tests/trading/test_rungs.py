@@ -37,7 +37,7 @@ EXPECTED: list[tuple[Cause, float, Rung]] = [
     (Cause.STALE_WITH_POSITION, 5, Rung.REDUCING), (Cause.STALE_WITH_POSITION, 60, Rung.FLATTEN), (Cause.CLOCK, 0, Rung.HALTED),
     (Cause.BACKLOG, 0, Rung.HALTED), (Cause.SETTINGS, 3600, Rung.NO_OPEN), (Cause.UNPROTECTED, 0, Rung.REDUCING),
     (Cause.UNPROTECTED, 5, Rung.FLATTEN), (Cause.UNPROTECTABLE, 0, Rung.FLATTEN), (Cause.STRATEGY_FAULT, 0, Rung.REDUCING),
-    (Cause.LOG_QUARANTINED, 0, Rung.REDUCING), (Cause.LOSSES_IN_A_ROW, 0, Rung.NO_OPEN), (Cause.MARGIN_CALL, 0, Rung.REDUCING),
+    (Cause.LOG_QUARANTINED, 0, Rung.REDUCING), (Cause.LOSSES_IN_A_ROW, 0, Rung.REDUCING), (Cause.MARGIN_CALL, 0, Rung.REDUCING),
 ]  # fmt: skip
 
 

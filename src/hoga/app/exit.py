@@ -125,6 +125,10 @@ def resume(data: Path, incident: str, *, tell: Callable[[str], object] = lambda 
             log.append("state", {"rung": Rung.ACTIVE.name, "was": held.rung.name, "incident": "", "why": f"resumed {incident}"})
             if after is not None:
                 log.append("state", records.rung(after).fields)
+            for symbol, losses in log.opened.recovered.losses.items():
+                if losses:
+                    seen = records.losses_seen(symbol, losses, incident)
+                    log.append(seen.kind, seen.fields)
     with Latch(journal) as latch:
         if latch.rung is Rung.ACTIVE:
             latch.set_rung(held.rung, incident=incident, cause=held.cause, by="resume", at_ns=now_ns)

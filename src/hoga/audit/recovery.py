@@ -24,6 +24,7 @@ What it reads of a record, beside its head (everything else is for people):
     funding        sym, shares, day       [strategy, leg, share] of each that holds the symbol
     mark           peaks                  by venue the highest total
     state          rung, incident         the ladder moved
+    risk           sym, losses            rounds lost in a row are counted anew from here on
     recon.adopt    sym, ps, change        so much was found that no trade explains: nobody's
 
 Quantities come out as exact decimals, so that a symbol whose powers change keeps its position.
@@ -260,6 +261,8 @@ class Recovery:
             self._days[symbol] = (record.t, fields.get("day") or [])
         elif record.kind == "mark" and isinstance(fields.get("peaks"), dict):
             self._peaks |= fields["peaks"]
+        elif record.kind == "risk" and isinstance(fields.get("losses"), int):
+            self._losses[str(fields.get("sym"))] = fields["losses"]
         elif record.kind == "recon.adopt":
             key = (str(fields.get("sym")), _side_of(fields))
             change = self._exact(key[0], _integer(fields.get("change")))

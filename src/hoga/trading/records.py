@@ -271,6 +271,11 @@ def breach(order: Order, why: str) -> Write:
     return Write("risk", {"id": order.client_id, "sym": order.symbol, "breach": True, "why": why})
 
 
+def losses_seen(symbol: str, losses: int, incident: str) -> Write:
+    """A person has looked, and resumed an incident: so many rounds were lost in a row, and from here on they are counted anew."""
+    return Write("risk", {"sym": symbol, "losses": 0, "was": losses, "why": f"resumed {incident}"})
+
+
 def round_(ended: Round, rules: Rules, equity: int | None) -> Write:
     """A position from its first fill to its last. `in`, `out`: what opened and what closed it, as quantity and money."""
     longs = ended.side is Side.BUY

@@ -102,7 +102,7 @@ CAUSES: dict[Cause, CauseRule] = {
     Cause.UNPROTECTABLE: CauseRule(says="the price is beyond the stop, and none can be placed", rungs=((0, Rung.FLATTEN),)),
     Cause.STRATEGY_FAULT: CauseRule(says="the strategy failed", rungs=((0, Rung.REDUCING),)),
     Cause.LOG_QUARANTINED: CauseRule(says="the order journal is not as it was written", rungs=((0, Rung.REDUCING),), asks=True),
-    Cause.LOSSES_IN_A_ROW: CauseRule(says="MAX_LOSSES_IN_A_ROW is reached", rungs=((0, Rung.NO_OPEN),)),
+    Cause.LOSSES_IN_A_ROW: CauseRule(says="MAX_LOSSES_IN_A_ROW is reached", rungs=((0, Rung.REDUCING),)),
     Cause.MARGIN_CALL: CauseRule(says="the venue calls for margin", rungs=((0, Rung.REDUCING),)),
 }
 """What leads where."""

@@ -412,7 +412,7 @@ def _instrument() -> list[Key]:
         _of(Fill(Limits, "max_drawdown_pct"), name="MAX_DRAWDOWN", kind=Kind.FLOAT, unit="%", low=0, high=100,
             text="Loss since the account's highest at which everything is sold (FLATTEN); 0: no limit."),
         _of(Fill(Limits, "max_losses_in_a_row"), name="MAX_LOSSES_IN_A_ROW", kind=Kind.INT, unit="rounds", low=0, high=10_000,
-            text="Rounds lost one after another after which nothing is opened; 0: no limit."),
+            text="Rounds lost one after another after which nothing is opened until a person says `hoga resume`; 0: no limit."),
         _of(Fill(Limits, "max_margin_ratio_pct"), name="MAX_MARGIN_RATIO", kind=Kind.FLOAT, unit="%", low=0, high=100,
             text="Maintenance margin over margin balance beyond which nothing is opened; 0: no limit."),
         _of(Fill(Limits, "min_liquidation_distance_pct"), name="MIN_LIQUIDATION_DISTANCE", kind=Kind.FLOAT, unit="%", low=0, high=100,

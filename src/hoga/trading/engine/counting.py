@@ -114,6 +114,15 @@ class Counting:
         state = self._turn.state
         return dict(self._gate.breaches(symbol, state)) if state.looks[symbol].at_ns else {}
 
+    def losses_seen(self, incident: str) -> None:
+        """A person has looked: losses in a row are counted anew."""
+        state = self._turn.state
+        for symbol, losses in state.portfolio.losses.items():
+            if losses:
+                self._turn.write(records.losses_seen(symbol, losses, incident))
+                state.portfolio.losses[symbol] = 0
+        state.renew()
+
     def _on_funding(self, event: FundingUpdate) -> None:
         state = self._turn.state
         rules = state.rules_of.get(event.symbol)

@@ -81,6 +81,8 @@ class Life:
             why = self._causes.ladder.resume(event.text, self._state.now_ns)
             if why:
                 self._turn.tell("warning", f"not resumed: {why}")
+            else:
+                self._counting.losses_seen(event.text)
 
     # -- start --------------------------------------------------------------------------------------------------------------
 
