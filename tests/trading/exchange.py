@@ -121,6 +121,8 @@ class OpenGate:
 
     def renewed(self) -> None: ...
 
+    def restore(self, symbol: str, orders: int, day: int) -> None: ...
+
     def breaches(self, symbol: str, view: View) -> list[tuple[Cause, str]]:
         return []
 

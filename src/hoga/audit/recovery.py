@@ -119,6 +119,7 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
         crumbs, rounds: the same keys → what fees took beyond whole units; the round that lasts. losses: symbol → rounds lost in a row.
             peaks: venue → the highest total, in 1e-12 of its money.
         fees: (symbol, currency) → what its trades have cost in that currency: on spot a buy's may be taken off what was bought.
+        sent: symbol → (the UTC day of its last order, days since 1970; how many orders were meant on that day).
         rung, incident, why: where the ladder stood, and the id that `hoga resume` wants.
         clean: whether the last life ended in good order.
         damages: where starts found that the journal is not as it was written, since the ladder last moved because of that.
@@ -140,6 +141,7 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
     losses: dict[str, int] = {}
     peaks: dict[str, int] = {}
     fees: dict[tuple[str, str], Decimal] = {}
+    sent: dict[str, tuple[int, int]] = {}
     rung: Rung = Rung.ACTIVE
     incident: str = ""
     why: str = ""
@@ -173,6 +175,7 @@ class RecoveryState(msgspec.Struct, kw_only=True):
     losses: dict[str, int]
     peaks: dict[str, int]
     fees: dict[tuple[str, str], Decimal]
+    sent: dict[str, tuple[int, int]]
     rung: int
     incident: str
     why: str
@@ -199,6 +202,7 @@ class Recovery:
         self._losses: dict[str, int] = {}
         self._peaks: dict[str, int] = {}
         self._fees: dict[tuple[str, str], Decimal] = {}
+        self._sent: dict[str, tuple[int, int]] = {}
         self._rung, self._incident, self._why = Rung.ACTIVE, "", ""
         self._damages: list[dict[str, Any]] = []
         self._last: tuple[int, int, int, bool] | None = None
@@ -207,7 +211,7 @@ class Recovery:
             self._trades = {symbol: dict.fromkeys(ids) for symbol, ids in begins.trades.items()}
             self._powers, self._prices, self._shares, self._days = begins.powers, begins.prices, begins.shares, begins.days
             self._crumbs, self._rounds, self._losses, self._peaks = begins.crumbs, begins.rounds, begins.losses, begins.peaks
-            self._fees, self._damages, self._last = begins.fees, begins.damages, begins.last
+            self._fees, self._sent, self._damages, self._last = begins.fees, begins.sent, begins.damages, begins.last
             self._rung, self._incident, self._why = Rung(begins.rung), begins.incident, begins.why
 
     def state(self) -> RecoveryState:
@@ -226,6 +230,7 @@ class Recovery:
             losses=self._losses,
             peaks=self._peaks,
             fees=self._fees,
+            sent=self._sent,
             rung=int(self._rung),
             incident=self._incident,
             why=self._why,
@@ -290,6 +295,7 @@ class Recovery:
             losses=dict(self._losses),
             peaks=dict(self._peaks),
             fees={key: paid for key, paid in self._fees.items() if paid},
+            sent=dict(self._sent),
             rung=self._rung,
             incident=self._incident,
             why=self._why,
@@ -316,6 +322,10 @@ class Recovery:
             order.role, order.trigger, order.closes = str(fields.get("role") or ""), fields.get("trigger"), bool(fields.get("close"))
             order.list_id, order.force = str(fields.get("list") or ""), str(fields.get("tif") or "")
             order.asked_t = record.t
+        if record.kind == "order.intent":
+            day, count = self._sent.get(symbol, (0, 0))
+            today = record.t // DAY_NS
+            self._sent[symbol] = (today, count + 1 if today == day else 1)
         if fields.get("tid") is not None and not self._is_new_trade(symbol, str(fields["tid"])):
             return
         if record.kind in ("order.fill", "emergency.trade"):

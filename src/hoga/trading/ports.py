@@ -428,5 +428,8 @@ class Gate(Protocol):
     def renewed(self) -> None:
         """The limits are other ones: look again."""
 
+    def restore(self, symbol: str, orders: int, day: int) -> None:
+        """Earlier lives sent so many orders of a symbol on that UTC day, days since 1970. Before anything is judged."""
+
     def breaches(self, symbol: str, view: View) -> list[tuple[Cause, str]]:
         """What losses lead to, and their figures, for `Ladder.begin`; others have ended. Asked after each fill and second."""

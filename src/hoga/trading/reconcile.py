@@ -58,6 +58,7 @@ class Reckoning:
         if self._missing and now_ns - self.began_ns < _PATIENCE_NS:
             self._again_ns = self._again_ns or now_ns  # something happened meanwhile: once more, after this one
             return False
+        self.failures += bool(self._missing)  # nobody answered
         self.began_ns, self._again_ns, self._open = now_ns, 0, True
         self._missing = {(ReadKind.ORDERS, ""), (ReadKind.ACCOUNT, "")} | {(ReadKind.TRADES, symbol) for symbol in self.symbols}
         if self._has_positions:

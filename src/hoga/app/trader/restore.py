@@ -37,6 +37,7 @@ def restored(found: Recovered) -> Restored:
         since_ns=since,
         losses=found.losses,
         peaks=found.peaks,
+        sent=found.sent,
     )
 
 

@@ -126,6 +126,7 @@ class Accounts:
         if event.live:
             account.proof_ns = self._state.now_ns
             self._causes.end(Cause.STREAM_DOWN, subject=event.venue)
+            self._causes.end(Cause.STREAM_DEAD, subject=event.venue)
             self._ready()
             if event.missed or not was:
                 self._asking.reconcile(event.venue, event.why or "the account's stream is live")

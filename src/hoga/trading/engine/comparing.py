@@ -161,6 +161,7 @@ class Comparing:
         reckoning.end(state.now_ns)
         account.reconciled = True
         self._causes.end(Cause.UNRECONCILED, subject=venue)
+        self._causes.end(Cause.STREAM_DEAD, subject=venue)
         held = {f"{name}/{side.value}": quantity for (name, side), quantity in state.portfolio.held().items()}
         turn.write(Write("recon.end", {"venue": venue, "held": held}))
         if first:

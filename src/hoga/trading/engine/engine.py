@@ -89,7 +89,7 @@ class Engine:
         market = self._market = Market(turn, roster, causes, candles, guarding, pursuing, sampler, self._advance)
         accounts = Accounts(turn, causes, asking, hearing, life.start_if_ready)
         comparing = Comparing(turn, causes, asking, counting, hearing, life.start_if_ready)
-        self._upkeep = Upkeep(turn, roster, asking, placing, candles, guarding, pursuing, counting, hearing, market, sampler)
+        self._upkeep = Upkeep(turn, roster, causes, asking, placing, candles, guarding, pursuing, counting, hearing, market, sampler)
         working = Working(turn, roster)
         limits = settings.limits if isinstance(settings.limits, dict) else dict(settings.limits)
         renewing = Renewing(turn, roster, limits, gate.renewed)
@@ -112,7 +112,7 @@ class Engine:
         `fills`: what exits traded between two lives; they are counted at the start.
         """
         self._life.found_fills = list(fills)
-        return restore(found, now_ns, turn=self._turn, causes=self._causes, asking=self._asking)
+        return restore(found, now_ns, turn=self._turn, causes=self._causes, asking=self._asking, gate=self.gate)
 
     # -- the door ---------------------------------------------------------------------------------------------------
 

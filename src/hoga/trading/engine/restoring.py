@@ -11,6 +11,7 @@ from hoga.trading.engine.causes import Causes
 from hoga.trading.engine.turn import Turn
 from hoga.trading.orders import Order, Status
 from hoga.trading.portfolio import Share
+from hoga.trading.ports import Gate
 from hoga.trading.rungs import Cause
 
 __all__ = ["Restored", "restore"]
@@ -20,7 +21,7 @@ class Restored(msgspec.Struct, kw_only=True):
     """What the journal proves of earlier lives. `trades`: ids by symbol, oldest first; `days`: by symbol (when, won, fees and funding).
 
     `since_ns`: from here on trades may be missing. `powers`: what the journal counted in, by symbol. `losses`: in a row, by symbol;
-    `peaks`: the highest totals, by venue.
+    `peaks`: the highest totals, by venue. `sent`: by symbol (the UTC day of the last order, days since 1970; how many there were that day).
     """
 
     orders: list[Order]
@@ -31,9 +32,10 @@ class Restored(msgspec.Struct, kw_only=True):
     since_ns: int
     losses: Mapping[str, int] = {}
     peaks: Mapping[str, int] = {}
+    sent: Mapping[str, tuple[int, int]] = {}
 
 
-def restore(found: Restored, now_ns: int, *, turn: Turn, causes: Causes, asking: Asking) -> list[str]:
+def restore(found: Restored, now_ns: int, *, turn: Turn, causes: Causes, asking: Asking, gate: Gate) -> list[str]:
     """Be where earlier lives ended. Returns symbols that count in other steps now, which cannot be."""
     state = turn.state
     state.now_ns = now_ns
@@ -59,6 +61,8 @@ def restore(found: Restored, now_ns: int, *, turn: Turn, causes: Causes, asking:
             state.portfolio.restore_day(symbol, day, at_ns)
     state.peaks |= found.peaks
     state.portfolio.losses |= {symbol: lost for symbol, lost in found.losses.items() if symbol in state.rules_of}
+    for symbol, (day, count) in found.sent.items():
+        gate.restore(symbol, count, day)
     for reckoning in asking.reckonings.values():
         reckoning.since_ns = found.since_ns
     return other

@@ -6,6 +6,7 @@ from hoga.core.times import SECOND_NS
 from hoga.core.trading import Action, Unanswered
 from hoga.trading.engine.asking import Asking
 from hoga.trading.engine.candles import Candles
+from hoga.trading.engine.causes import Causes
 from hoga.trading.engine.counting import Counting
 from hoga.trading.engine.guarding import Guarding
 from hoga.trading.engine.hearing import Hearing
@@ -16,6 +17,7 @@ from hoga.trading.engine.roster import Roster
 from hoga.trading.engine.turn import Turn
 from hoga.trading.orders import Canceling, Order, Status
 from hoga.trading.reconcile import Reckoning
+from hoga.trading.rungs import Cause
 from hoga.trading.sampling import Sampler
 from hoga.trading.state import venue_of
 
@@ -42,6 +44,7 @@ class Upkeep:
         self,
         turn: Turn,
         roster: Roster,
+        causes: Causes,
         asking: Asking,
         placing: Placing,
         candles: Candles,
@@ -55,6 +58,7 @@ class Upkeep:
         self._turn = turn
         self._state = turn.state
         self._roster = roster
+        self._causes = causes
         self._asking = asking
         self._placing = placing
         self._candles = candles
@@ -214,6 +218,8 @@ class Upkeep:
     def _look_after_venue(self, venue: str, reckoning: Reckoning) -> None:
         now = self._state.now_ns
         account = self._state.accounts[venue]
+        if not account.live and reckoning.failures and account.reconciled:
+            self._causes.begin(Cause.STREAM_DEAD, subject=venue)  # until it lives, or a round is complete
         if reckoning.is_due(now, _POSITIONS_NS):
             self._asking.reconcile(venue, "due" if account.reconciled else "again")
             return

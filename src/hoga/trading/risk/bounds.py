@@ -50,6 +50,11 @@ class Window:
         else:
             self.day, self.today = day, 1
 
+    def restore(self, count: int, day: int) -> None:
+        """So many were on that day, besides those that are counted; of an earlier day than these they do not matter."""
+        if day >= self.day:
+            self.day, self.today = day, count + (self.today if day == self.day else 0)
+
 
 class Turns:
     """How often in the last minute a position was opened anew at once, after the order before had turned or reduced it: each time a spread

@@ -14,6 +14,7 @@ from hoga.trading.risk.checks import LOOKS, LOOKS_REDUCING, losses, whole
 from hoga.trading.risk.codes import Code, deny
 from hoga.trading.rungs import Cause
 from hoga.trading.sizing import Sized, share_of, size
+from hoga.trading.state import venue_of
 
 __all__ = ["RiskGate"]
 
@@ -149,6 +150,11 @@ class RiskGate:
     def renewed(self) -> None:
         """The limits are other ones. What was counted so far stays counted."""
         self._bounds.clear()
+
+    def restore(self, symbol: str, orders: int, day: int) -> None:
+        """What earlier lives sent on that day counts, of the symbol and of its account."""
+        for name in (symbol, venue_of(symbol)):
+            self._window(self._orders, name).restore(orders, day)
 
     def _bounds_of(self, symbol: str, rules: Rules) -> Bounds | None:
         bounds = self._bounds.get(symbol)
