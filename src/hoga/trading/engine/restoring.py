@@ -61,8 +61,8 @@ def restore(found: Restored, now_ns: int, *, turn: Turn, causes: Causes, asking:
             state.portfolio.restore_day(symbol, day, at_ns)
     state.peaks |= found.peaks
     state.portfolio.losses |= {symbol: lost for symbol, lost in found.losses.items() if symbol in state.rules_of}
-    for symbol, (day, count) in found.sent.items():
-        gate.restore(symbol, count, day)
+    for symbol, (of_day, orders) in found.sent.items():
+        gate.restore(symbol, orders, of_day)
     for reckoning in asking.reckonings.values():
         reckoning.since_ns = found.since_ns
     return other
