@@ -195,3 +195,33 @@ async def test_without_since_only_what_comes(stage: Stage, tmp_path: Path, monke
     await asyncio.sleep(0.01)
     live(stage, recorder, first=1)
     assert await reader.until(20) == list(range(1, 21))
+
+
+@pytest.mark.parametrize("what", ["cut", "restart", "unheard"])
+async def test_between_two_lives_of_the_only_collector_there_is_a_gap(stage: Stage, tmp_path: Path, what: str) -> None:
+    """A recorder that was started again counts its lives from 1. One that was only not heard goes on, and nothing is missing."""
+    recorder = written("tokyo", range(1, 4), from_ns=time_ns() - 90 * SECOND_NS)
+    if what == "cut":
+        recorder.leg_down()
+    recorder.flush()
+    recorder.now_ns += 60 * SECOND_NS
+    if what == "restart":
+        recorder.restart(well=True)
+    if what == "cut":
+        recorder.leg_up()
+    for number in (4, 5):
+        recorder.now_ns += 300 * MS
+        recorder.frame(0, number)
+        recorder.flush()
+    reader = await reading(stage, tmp_path, from_ns=None)
+    relay = Relay(session="1")
+    for name, data in recorder.journals:
+        for message in relay.cut(FOLDER, name, data):
+            if what == "unheard" and len(reader.told) == 3 and not reader.gaps:
+                stage.hub._do(stage.hub.hearing.lose("NATS is away"))
+            stage.hand(message)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+    found = await reader.until(5)
+    assert found == ([1, 2, 3, 4, 5] if what == "unheard" else [1, 2, 3, "gap", 4, 5])
+    assert [(gap.from_ns, gap.to_ns) for gap in reader.gaps] == [(recorder.sent[2][0], recorder.sent[3][0])] * len(reader.gaps)

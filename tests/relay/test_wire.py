@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
+from functools import partial
 from itertools import zip_longest
 from random import Random
 from types import SimpleNamespace
@@ -24,6 +25,7 @@ from hoga.relay.wire import LiveHub, refusal
 from hoga.venues.registry import VENUES
 from tests.relay.cutting import Message, Relay
 from tests.relay.test_hearing import FOLDER, MS, Recorder, heard, streams_of
+from tests.waiting import eventually
 
 
 class Desk:
@@ -288,6 +290,28 @@ async def test_a_lane_that_is_heard_late_may_begin_with_an_older_life(stage: Sta
     assert all(up for _, _, up in told), "nothing was cut"
     (stats,) = [each for each in stage.hub.wires[0].stats() if each.connection == "tokyo/binance-2"]
     assert (stats.epoch, stats.reconnects, stats.streams) == (3, 0, 2)
+
+
+async def test_a_connection_that_fails_by_a_fault_of_ours_is_kept_all_the_same(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept: list[int] = []
+
+    async def nothing(*args: object, **keywords: object) -> None: ...
+
+    async def keep() -> None:
+        kept.append(1)
+        if len(kept) == 1:
+            raise RuntimeError("nobody thought of this")
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(wire_module, "supervise", partial(wire_module.supervise, pause_s=0.0))
+    for name, act in (("open", nothing), ("follow", nothing), ("keep", keep)):
+        monkeypatch.setattr(stage.hub._broker, name, act)
+    await stage.hub.open()
+    await eventually(lambda: len(kept) == 2)
+    await stage.hub.close()
+    assert any("is not kept" in record.getMessage() for record in caplog.records)
 
 
 def test_a_refusal_says_what_there_is() -> None:

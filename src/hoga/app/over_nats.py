@@ -11,13 +11,14 @@ import asyncio
 import contextlib
 import heapq
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
 from time import monotonic, time_ns
 
 from hoga.app.config import VenueConfig
+from hoga.app.heard import Heard
 from hoga.app.series_events import event_maker, wishes_for
 from hoga.archive.form.journal import JOURNAL_DIR
 from hoga.archive.form.store import list_names
@@ -89,42 +90,41 @@ class _Live:
     Until `joined`, the archive has what is let go here.
     """
 
-    def __init__(self, stream: Stream, is_live: Callable[[BaseWebSocketEvent], bool]) -> None:
+    def __init__(self, stream: Stream) -> None:
         self.joined = False
         self._stream = stream
-        self._is_live = is_live
         self._waiting: deque[Told] = deque()
         self._come = asyncio.Event()
-        self._lives: set[tuple[str, int]] = set()
-        self._last: BaseWebSocketEvent | None = None
+        self._heard = Heard()
 
     def take(self, event: BaseWebSocketEvent) -> None:
-        """An event that came. From a life that began after the one before it was over, it comes behind a hole."""
-        last, self._last = self._last, event
+        """An event that came; where all collectors were cut before it, behind a hole."""
         if len(self._waiting) >= _AHEAD_MAX:
             self._let_go()
-        life = (event.conn, event.epoch)
-        if last is not None and life != (last.conn, last.epoch) and life not in self._lives and not self._is_live(last):
-            self._hole(last.recv_ns, event.recv_ns, Reason.DISCONNECT)
+        if (hole := self._heard.came(event.conn, event.epoch, event.recv_ns)) is not None:
+            self._hole(*hole)
         self._waiting.append(event)
         self._come.set()
 
     def status(self, event: StatusEvent) -> None:
         """A life that began or ended, or left something out."""
         if isinstance(event, EpochEvent):
-            (self._lives.add if event.up else self._lives.discard)((event.conn, event.epoch))
+            if event.up:
+                self._heard.up(event.conn, event.epoch, time_ns())
+            else:
+                self._heard.down(event.conn, event.epoch, time_ns(), unheard=event.unheard)
         elif isinstance(event, MissedEvent) and event.from_ns is not None:
-            collector = event.conn.partition("/")[0]
-            if all(conn.partition("/")[0] == collector for conn, _ in self._lives):  # else another one brought it
-                self._hole(event.from_ns, event.to_ns, Reason.DISCONNECT)
+            for from_ns, to_ns in self._heard.missed(event.conn, event.from_ns, event.to_ns):
+                self._hole(from_ns, to_ns)
 
-    def _hole(self, from_ns: int, to_ns: int, reason: Reason) -> None:
+    def _hole(self, from_ns: int, to_ns: int) -> None:
         """Told in its place. Before the seam nothing is missing: the archive has what comes before it, and the seam is after it."""
         behind: list[Told] = []
         while self._waiting and _ns_of(self._waiting[-1]) >= to_ns:
             behind.append(self._waiting.pop())
         if self.joined:
-            self._waiting.append(GapEvent(stream=self._stream, from_ns=from_ns, to_ns=to_ns, reason=reason, missed=None))
+            gap = GapEvent(stream=self._stream, from_ns=from_ns, to_ns=to_ns, reason=Reason.DISCONNECT, missed=None)
+            self._waiting.append(gap)
         else:
             self._waiting.clear()
         self._waiting.extend(reversed(behind))
@@ -173,7 +173,7 @@ class OverNats:
 
     async def events(self, manager: GlobalWebSocketManager) -> AsyncIterator[Told]:
         """See the module."""
-        live = _Live(self._streams[0], manager.is_live)
+        live = _Live(self._streams[0])
         wishes = wishes_for(self._spec, self._streams)
         await manager.register_component("since", live, wishes, live.take, delivery=Delivery.INLINE, on_status=live.status)
         if self._roots:

@@ -73,7 +73,8 @@ EVENTS: dict[DataType, type[BaseWebSocketEvent]] = {
 class EpochEvent(msgspec.Struct, frozen=True, kw_only=True):
     """Connection `conn` of `venue` began a new life (`up`), or lost one, or cannot be made (told once for each reason, `why`).
 
-    Nothing else tells a component of a reconnect.
+    Nothing else tells a component of a reconnect. `unheard`: nobody said that it is over, it is only not heard (over NATS): it may go on,
+    and nothing be missing but what a `MissedEvent` tells.
     """
 
     venue: str
@@ -81,6 +82,7 @@ class EpochEvent(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int
     up: bool
     why: str = ""
+    unheard: bool = False
 
 
 class SubscriptionErrorEvent(msgspec.Struct, frozen=True, kw_only=True):

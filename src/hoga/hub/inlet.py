@@ -11,6 +11,7 @@ from hoga.core.ledger import Reason
 from hoga.core.streams import Stream
 from hoga.hub.doors import Door, Tally
 from hoga.hub.epochs import EpochManager
+from hoga.hub.events import EpochEvent
 from hoga.hub.independence import ConnectionIndependenceMonitor
 from hoga.hub.metrics import ConnectionMetrics
 from hoga.hub.port import LegStats, LifeEnd, Take, WireStats
@@ -87,7 +88,7 @@ class ConnectionBook:
 
 
 class HubInlet:
-    """One per venue and kind; epochs and doors are shared with nobody. `on_epoch(conn, epoch, up, why, streams)` tells of lives.
+    """One per venue and kind; epochs and doors are shared with nobody. `on_epoch(event, streams)` tells of lives.
 
     `on_private` gets what a private connection has to say; `private_state` is the newest of it.
     """
@@ -99,7 +100,7 @@ class HubInlet:
         engine: DataRoutingEngine,
         *,
         independence: ConnectionIndependenceMonitor,
-        on_epoch: Callable[[HubInlet, str, int, bool, str, list[Stream]], object],
+        on_epoch: Callable[[EpochEvent, list[Stream]], object],
         on_private: Callable[[HubInlet, PrivateStateEvent | MissedEvent], object],
         on_refused: Callable[[Stream, str], object] = lambda stream, why: None,
         clock: Clock = SYSTEM,
@@ -214,7 +215,7 @@ class HubInlet:
         book = self.books[conn]
         book.epoch, book.lives[epoch].open = max(book.epoch, epoch), True
         book.connected_at, book.down_since, book.told_down = self._clock.monotonic(), None, None
-        self._on_epoch(self, conn, epoch, True, "", self.carried(conn, epoch))
+        self._on_epoch(EpochEvent(venue=self.spec.name, conn=conn, epoch=epoch, up=True), self.carried(conn, epoch))
 
     def live(self, conn: str, epoch: int, now_ns: int, names: Collection[str]) -> None:
         """The venue has agreed to bring these."""
@@ -247,6 +248,7 @@ class HubInlet:
             door.closed(conn, epoch)
         self.epochs.end(conn, epoch)
         now, down = self._clock.monotonic(), not book.open_lives()
+        event = EpochEvent(venue=self.spec.name, conn=conn, epoch=epoch, up=False, why=why, unheard=end.unheard)
         if down:
             book.down_since = book.down_since or now
             book.connected_at = None
@@ -255,12 +257,12 @@ class HubInlet:
         if life.open and down:
             book.lost.append(now)
             book.told_down = why
-            self._on_epoch(self, conn, epoch, False, why, streams)
+            self._on_epoch(event, streams)
         elif not life.open and why:
             book.failed += 1
             if self.kind is WebSocketType.PUBLIC and down and book.told_down != why:
                 book.told_down = why  # once for each reason: attempts are made for ever
-                self._on_epoch(self, conn, epoch, False, why, streams)
+                self._on_epoch(event, streams)
 
     def odd(self, conn: str, epoch: int, now_ns: int, frame: bytes) -> None:
         """A frame in an unusual spelling, of a stream nobody wants any more, or no data at all."""

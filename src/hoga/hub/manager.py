@@ -414,8 +414,8 @@ class GlobalWebSocketManager(OnePerProcess):
 
     # -- status -------------------------------------------------------------------------------------------------
 
-    def _epoch(self, inlet: HubInlet, conn: str, epoch: int, up: bool, why: str, streams: list[Stream]) -> None:
-        self._components.tell_wanting(streams, EpochEvent(venue=inlet.spec.name, conn=conn, epoch=epoch, up=up, why=why))
+    def _epoch(self, event: EpochEvent, streams: list[Stream]) -> None:
+        self._components.tell_wanting(streams, event)
         self._loop.call_soon(self._look_at_connections)
 
     def _private_event(self, inlet: HubInlet, event: PrivateStateEvent | MissedEvent) -> None:

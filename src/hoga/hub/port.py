@@ -44,13 +44,14 @@ Take = Callable[[int, bytes], bool]
 class LifeEnd(msgspec.Struct, frozen=True):
     """How a life ended, or that it never began. `why`: for people, "" when it is not worth a word.
 
-    `at_ns`: when that was known; `alive_ns`: the last sign of life, 0 when there was none.
+    `at_ns`: when that was known; `alive_ns`: the last sign of life, 0 when there was none. `unheard`: it may go on where it is not heard.
     """
 
     why: str
     at_ns: int = 0
     alive_ns: int = 0
     reason: Reason = Reason.DISCONNECT
+    unheard: bool = False
 
 
 class LegStats(msgspec.Struct):

@@ -1,6 +1,6 @@
 """relay.hearing: live messages of any number of collectors, as they come, made what consumers are told of them. Pure.
 
-    take(message) ──▶ Anew · Up · Came · Over · Lost        want · tick · lose ──▶ the same
+    take(message) ──▶ Up · Came · Over · Lost        want · tick · lose ──▶ the same
 
 A lane's chunks are numbered; whatever happens to the messages, of one lane each record comes at most once and in order, and where numbers
 are missing a `Lost` with its span comes before what follows. A chunk after a hole can be read from the next KEY on, a second later at
@@ -57,10 +57,11 @@ class Up(NamedTuple):
 
 
 class Over(NamedTuple):
-    """It is over, or cannot be heard any more."""
+    """It is over, or (`unheard`) cannot be heard any more: then it may go on with nothing missing but what is `Lost`."""
 
     life: Life
     why: str
+    unheard: bool = False
 
 
 class Lost(NamedTuple):
@@ -224,7 +225,7 @@ class Hearing:
                 self._hide_all(collector, f"collector {name} gives no sign of life", items)
             for _, lane in _lanes(collector):
                 if lane.shown and now_s - lane.heard_s > _LANE_QUIET_S:
-                    self._hide(collector, lane, f"collector {name} records nothing of it any more", items)
+                    self._hide(collector, lane, f"collector {name} records nothing of it any more", items, unheard=True)
         return items
 
     def lose(self, why: str) -> list[Item]:
@@ -439,24 +440,24 @@ class Hearing:
                 known.add(lane)
                 items.append(Up(leg.life, [lane.wanted[at] for at in sorted(leg.streams) if at in lane.wanted]))
 
-    def _hide(self, collector: _Collector, lane: _Lane, why: str, items: list[Item]) -> None:
+    def _hide(self, collector: _Collector, lane: _Lane, why: str, items: list[Item], *, unheard: bool = False) -> None:
         lane.shown = False
         for life in [life for life, lanes in collector.showing.items() if lane in lanes]:
-            self._take_back(collector, lane, life, why, items)
+            self._take_back(collector, lane, life, why, items, unheard=unheard)
 
     def _hide_all(self, collector: _Collector, why: str, items: list[Item]) -> None:
         for _, lane in _lanes(collector):
-            self._hide(collector, lane, why, items)
+            self._hide(collector, lane, why, items, unheard=True)
 
     @staticmethod
-    def _take_back(collector: _Collector, lane: _Lane, life: Life, why: str, items: list[Item]) -> None:
+    def _take_back(collector: _Collector, lane: _Lane, life: Life, why: str, items: list[Item], *, unheard: bool = False) -> None:
         """The lane knows nothing of it any more; no lane does: it is over."""
         lanes = collector.showing.get(life)
         if lanes is not None:
             lanes.discard(lane)
             if not lanes:
                 del collector.showing[life]
-                items.append(Over(life, why))
+                items.append(Over(life, why, unheard))
 
 
 def _header_of(file: BytesIO, head: LiveHead, name: JournalName) -> JournalHeader | None:

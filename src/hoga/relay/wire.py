@@ -20,6 +20,7 @@ from hoga.relay.broker import Address, Broker, Received
 from hoga.relay.hearing import Came, Hearing, HearingStats, Item, Life, Lost, Over, Up
 from hoga.runtime.logs import get_log
 from hoga.runtime.repeats import Repeats
+from hoga.runtime.tasks import supervise
 from hoga.venues.spec import VenueSpec
 
 __all__ = ["LiveHub", "LiveWire", "refusal"]
@@ -157,15 +158,16 @@ class LiveWire:
         if not (item.frame.startswith(key) and take(item.recv_ns, item.frame)) and self.inlet is not None:
             self.inlet.odd(item.life.conn, item.life.epoch, item.recv_ns, item.frame)
 
-    def over(self, life: Life, why: str) -> None:
+    def over(self, item: Over) -> None:
         """It is over, or cannot be heard any more."""
+        life, why = item.life, item.why
         if self.lives.pop(life, None) is None or self.inlet is None:
             return
         if not any(each.conn == life.conn for each in self.lives):
             connection = self.connections[life.conn]
             connection.why = why
             connection.become(ConnectionState.RECONNECTING)
-        self.inlet.closed(life.conn, life.epoch, LifeEnd(why, at_ns=time_ns()))
+        self.inlet.closed(life.conn, life.epoch, LifeEnd(why, at_ns=time_ns(), unheard=item.unheard))
 
     def lost(self, item: Lost) -> None:
         """Something may be missing: told to whoever wants anything of the venue."""
@@ -254,7 +256,8 @@ class LiveHub:
             await self._broker.close()
             raise
         self.since_s = monotonic()
-        self._keeper = asyncio.get_running_loop().create_task(self._broker.keep(), name="live lane")
+        keeping = supervise(self._broker.keep, log=_log, what="the connection to NATS is not kept")
+        self._keeper = asyncio.get_running_loop().create_task(keeping, name="live lane")
 
     async def close(self) -> None:
         """Say goodbye. Calling it again does nothing."""
@@ -302,7 +305,7 @@ class LiveHub:
             elif isinstance(item, Up):
                 wire.up(item.life, item.streams)
             elif isinstance(item, Over):
-                wire.over(item.life, item.why)
+                wire.over(item)
             else:
                 _log.warning("live messages did not come", conn=item.life.conn, from_ns=item.from_ns, to_ns=item.to_ns)
                 wire.lost(item)
