@@ -381,7 +381,7 @@ def test_the_account_is_told_in_parts() -> None:
     assert (held.held.quantity, held.held.margin_type) == (-10, "isolated")
     funding, _ = events("ACCOUNT_UPDATE", a={"m": "FUNDING_FEE", "B": [wallet | {"bc": "-0.31"}]})
     assert isinstance(funding, FundingUpdate)
-    assert (funding.amount, funding.symbol) == ("-0.31", "")
+    assert (funding.amount, funding.symbol, funding.venue) == ("-0.31", "", "binance-usdm")
     (config,) = events("ACCOUNT_CONFIG_UPDATE", ac={"s": "BTCUSDT", "l": 25})
     assert isinstance(config, ConfigUpdate)
     assert (config.symbol, config.leverage) == (RULES.symbol, 25)

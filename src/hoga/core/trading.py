@@ -694,12 +694,13 @@ class BalanceUpdate(ExecutionEvent, frozen=True, kw_only=True, gc=False):
 
 
 class FundingUpdate(ExecutionEvent, frozen=True, kw_only=True, gc=False):
-    """Funding was paid (below 0) or received, for `symbol` where that is told. `amount`: exact text."""
+    """Funding was paid (below 0) or received, for `symbol` where that is told ("": for all positions of `venue`). `amount`: exact text."""
 
     symbol: str
     currency: str
     amount: str
     event_ns: int | None = None
+    venue: str = ""
 
 
 class ConfigUpdate(ExecutionEvent, frozen=True, kw_only=True, gc=False):

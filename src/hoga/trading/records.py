@@ -311,11 +311,13 @@ def balances(found: Iterable[Balance], *, equity: str = "", venue: str = "", cha
     return Write("balance", {"balances": held, "equity": equity} | ({"venue": venue} if venue else {}))
 
 
-def funding(event: FundingUpdate, shares: Iterable[Share] = (), day: Sequence[int] = ()) -> Write:
-    """Funding was paid or received. `shares`: what each strategy has of it, as in a fill."""
-    parts = [[each.strategy, each.side.value, each.kept] for each in shares]
+def funding(event: FundingUpdate, shares: Iterable[Share] | None = None, day: Sequence[int] = ()) -> Write:
+    """Funding was paid or received. `shares`: what each strategy has of it, as in a fill; None: it is in no books, as nothing of ours
+    is held that it could be of."""
     fields = {"sym": event.symbol, "amount": event.amount, "currency": event.currency, "raw": event.raw}
-    return Write("funding", fields | {"shares": parts, "day": day})
+    if shares is None:
+        return Write("funding", fields)
+    return Write("funding", fields | {"shares": [[each.strategy, each.side.value, each.kept] for each in shares], "day": day})
 
 
 def rung(change: RungChange) -> Write:

@@ -238,7 +238,9 @@ def judge_lag(name: str, off_ms: int) -> Check:
 def stops_text(can: Capabilities) -> str:
     """Where stops rest, and whether the venue cancels everything itself when it hears of us no more."""
     stops = "the trader itself watches stops: the venue keeps none" if can.conditional is Conditional.NONE else "stops rest at the venue"
-    waits = f"it cancels all orders when it hears nothing for {can.dead_man_s:g} s" if can.dead_man_s else ""
+    waits = (
+        f"it cancels all orders of a symbol, whoever placed them, when it hears nothing for {can.dead_man_s:g} s" if can.dead_man_s else ""
+    )
     dead_man = waits or "it has no dead man's countdown"
     return f"{stops}; {dead_man}"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import msgspec
 
 from hoga.core.trading import FillUpdate, FundingUpdate, signed, text_of, whole_of
@@ -23,6 +25,8 @@ _BY_THE_VENUE = ("autoclose-", "adl_autoclose", "settlement_autoclose-")
 _VENUE = "venue"
 
 _FEE_DECIMALS = 8
+_VALUE_POWER = -8
+"""Positions are held against one another in such units of their currency."""
 
 
 class Counting:
@@ -124,14 +128,38 @@ class Counting:
         state.renew()
 
     def _on_funding(self, event: FundingUpdate) -> None:
-        state = self._turn.state
-        rules = state.rules_of.get(event.symbol)
-        if rules is None:
-            return
+        """In the journal always; in the books where it is of a symbol that is traded here."""
+        found = [event] if event.symbol in self._turn.state.rules_of else self._split(event)
+        for each in found:
+            self._fund(each)
+        if not found:
+            self._turn.write(records.funding(event))
+
+    def _fund(self, event: FundingUpdate) -> None:
+        state, rules = self._turn.state, self._turn.state.rules_of[event.symbol]
         state.portfolio.fund(event.symbol, whole_of(event.amount, rules.money_power - 8) // 10**8)  # cut against the account
         state.renew()
         shares = [share for share in state.portfolio.shares.values() if share.symbol == event.symbol and share.quantity]
         self._turn.write(records.funding(event, shares, state.portfolio.today(event.symbol)))
+
+    def _split(self, event: FundingUpdate) -> list[FundingUpdate]:
+        """Funding that no symbol is told of, by symbol: each position of the venue that settles in its currency has as much of it as it is
+        worth of them all. Together they are the whole of it."""
+        if event.symbol:
+            return []
+        state = self._turn.state
+        values: dict[str, Decimal] = {}
+        for (symbol, _), quantity in state.portfolio.held().items():
+            rules = state.rules_of.get(symbol)
+            if rules is not None and (rules.venue, rules.settle) == (event.venue, event.currency):
+                value = Decimal(quantity * state.price(symbol)).scaleb(rules.money_power - _VALUE_POWER)
+                values[symbol] = values.get(symbol, Decimal(0)) + value
+        parts = {symbol: max(1, abs(int(value))) for symbol, value in values.items()}
+        found, before, whole = [], 0, sum(parts.values())
+        for symbol, part in parts.items():
+            found.append(msgspec.structs.replace(event, symbol=symbol, amount=_shared(event.amount, before, part, whole)))
+            before += part
+        return found
 
 
 def _part_of(fill: FillUpdate, before: int, much: int) -> FillUpdate:
@@ -142,7 +170,7 @@ def _part_of(fill: FillUpdate, before: int, much: int) -> FillUpdate:
 
 
 def _shared(fee: str, before: int, much: int, whole: int) -> str:
-    """A part of a fee, as exact text; cut to its own decimals, and to eight at least."""
+    """A part of a fee or of funding, as exact text; cut to its own decimals, and to eight at least."""
     power = -max(_FEE_DECIMALS, len(fee.partition(".")[2]))
     units = whole_of(fee, power)
     return text_of(units * (before + much) // whole - units * before // whole, power)

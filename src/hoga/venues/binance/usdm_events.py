@@ -271,7 +271,7 @@ def _of_account(update: _Update, book: RuleBook, head: _Head, at_ns: int, raw: s
     if update.reason == "FUNDING_FEE":
         symbol = book.of(update.positions[0].symbol).symbol if len(update.positions) == 1 else ""
         for each in update.wallets:
-            yield FundingUpdate(at_ns=at_ns, raw=raw, symbol=symbol, currency=each.currency, amount=each.change, event_ns=at)
+            yield FundingUpdate(at_ns=at_ns, raw=raw, symbol=symbol, currency=each.currency, amount=each.change, event_ns=at, venue=VENUE)
     if update.wallets:
         balances = tuple(Balance(currency=each.currency, free=each.wallet, locked="0") for each in update.wallets)
         yield BalanceUpdate(at_ns=at_ns, raw=raw, balances=balances, event_ns=at)
