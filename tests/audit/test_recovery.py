@@ -6,16 +6,17 @@ import shutil
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from hoga.audit.chain import Record
 from hoga.audit.folder import list_files
 from hoga.audit.log import AuditLogger
 from hoga.audit.reading import Walk
-from hoga.audit.recovery import Recovered, Recovery
+from hoga.audit.recovery import Recovered, Recovery, RecoveryState
 from hoga.audit.verify import verify
 from hoga.core.times import DAY_NS
-from hoga.core.trading import Rung
+from hoga.core.trading import TRADES_KEPT, Rung
 from tests.audit import kills
 
 SYM = "binance:BTCUSDT"
@@ -205,3 +206,39 @@ def test_a_journal_is_read_on_behind_what_was_read(tmp_path: Path) -> None:
     write("d")
     assert [record.kind for record in walk.more()] == ["boot", "d", "seal"]
     assert walk.last_n == 10
+
+
+def test_a_trade_of_a_waiting_order_names_what_that_became_and_not_the_order() -> None:
+    ack = ("order.ack", {"id": "hg1", "sym": SYM, "oid": "700"})
+    found = recovered(CONFIG, intent("hg1", "S"), ack, fill("hg1", "S", 4, "1", oid="900")).orders["hg1"]
+    assert (found.venue_id, found.child_id, found.triggered) == ("700", "900", True)
+    found = recovered(CONFIG, intent("hg1", "S"), ack, fill("hg1", "S", 4, "1", oid="700")).orders["hg1"]
+    assert (found.venue_id, found.child_id, found.triggered) == ("700", "", False)
+    found = recovered(intent("hg1", "S"), ack, ("order.ack", {"id": "hg1", "sym": SYM, "oid": "700", "child": ""})).orders["hg1"]
+    assert (found.child_id, found.triggered) == ("", True)
+    found = recovered(intent("hg1", "S"), ack, ("order.ack", {"id": "hg1", "sym": SYM, "oid": "700", "child": "900"})).orders["hg1"]
+    assert (found.venue_id, found.child_id) == ("700", "900")
+
+
+def test_trades_of_exits_are_known_however_many_others_come_after_them() -> None:
+    others = [fill("hg-2-1-1", "B", 1, str(number)) for number in range(10, 10 + TRADES_KEPT)]
+    recovery = Recovery()
+    for n, (kind, fields) in enumerate([CONFIG, fill("hg-x1a-1", "S", 5, "2"), *others], 1):
+        recovery.feed(Record(n, T + n, None, 3, kind, fields, b""))
+    assert "2" not in recovery.result().trades[SYM]
+    assert recovery.result().exits == {SYM: {"2"}}
+    again = Recovery(msgspec.msgpack.decode(msgspec.msgpack.encode(recovery.state()), type=RecoveryState))
+    again.feed(Record(99_999, T, None, 4, "emergency.trade", fill("hg-x1a-1", "S", 5, "2")[1], b""))
+    assert again.result().positions == recovery.result().positions
+
+
+def test_parts_of_one_trade_close_what_each_strategy_held() -> None:
+    parts = [
+        fill("hg-x1-1", "S", 4, "1", st="a", share=[0, 0, 1, 0, 0]),
+        fill("hg-x1-1", "S", 6, "1", st="b", share=[0, 0, 2, 0, 0], part=True),
+    ]
+    told = ("emergency.trade", {"id": "hg-x1-1", "sym": SYM, "side": "S", "q": 10, "p": 1, "tid": "1"})
+    found = recovered(CONFIG, *parts, told)
+    assert found.shares == {(SYM, "both", "a"): [0, 0, 1, 0, 0], (SYM, "both", "b"): [0, 0, 2, 0, 0]}
+    assert found.positions == {(SYM, "both"): Decimal("-0.010")}
+    assert recovered(CONFIG, told, *parts).positions == found.positions, "the exit's own journal told all of it before"

@@ -12,7 +12,7 @@ import pytest
 from hoga.audit.folder import Account
 from hoga.audit.log import AuditLogger
 from hoga.core.market import Side
-from hoga.core.trading import AccountRead, PositionSide, PositionsRead, ReadFailed
+from hoga.core.trading import AccountRead, OrderState, OrderUpdate, PositionSide, PositionsRead, ReadFailed
 from hoga.flatten.exiting import ExitFolder, run_exit
 from hoga.flatten.plan import Scope, Verdict
 from hoga.flatten.report import ExitReport
@@ -133,6 +133,29 @@ def test_an_order_whose_fills_are_all_there_is_not_asked_for(tmp_path: Path, fut
     assert report.verdict is Verdict.FLAT
     assert account.positions_of.get(BOTH, account.free) == 400
     assert [id for id in account.queries if id.startswith("hg-1-")] == []
+
+
+def test_what_a_stop_became_is_asked_for_by_its_own_id(tmp_path: Path) -> None:
+    """It sold what was the trader's while the trader was down: the rest is somebody else's."""
+    account = market(futures=True, held=400)
+    asked: list[tuple[str, str, bool]] = []
+    query = account.query
+
+    async def said(target: Any) -> Any:
+        if target.venue_id != "900":
+            return await query(target)
+        asked.append((target.client_id, target.venue_id, target.waits))
+        told: Any = {"venue_id": "900", "state": OrderState.FILLED, "said": "FILLED", "side": Side.SELL, "filled": 300}
+        return (OrderUpdate(at_ns=NOON_NS, symbol=SYMBOL, client_id="auto", **told),)
+
+    account.query = said  # type: ignore[method-assign]
+    stop = {"id": "hg-1-1-2", "sym": SYMBOL, "side": "S", "q": None, "type": "stop", "trigger": 9_000, "close": True, "st": "s"}
+    met = {"id": "hg-1-1-2", "sym": SYMBOL, "state": "LIVE", "oid": "700", "child": "900"}
+    records = [*sent("hg-1-1-1", 300), *fill("hg-1-1-1", 300), ("order.intent", stop), ("order.ack", met)]
+    report = leave(tmp_path, account, records)
+    assert report.verdict is Verdict.FLAT
+    assert asked[0] == ("", "900", False)
+    assert account.positions_of.get(BOTH) == 400
 
 
 @pytest.mark.parametrize("futures", [True, False])

@@ -85,3 +85,23 @@ async def test_ends_that_the_venue_refuses_for_a_moment_rest_in_time_all_the_sam
         await eventually(lambda: stand(it), why=it.orders)
         assert it.engine.state.rung is Rung.ACTIVE
         await it.stop()
+
+
+async def test_a_stop_that_is_met_while_the_trader_is_down_is_what_the_next_life_begins_with(tmp_path: Path) -> None:
+    async with live(tmp_path, "binance-usdm", *FAR, wanted="0.01", kind=Guarded) as it:
+        await eventually(lambda: stand(it), why=it.orders)
+        (stop,) = [each.client_id for each in ends(it) if each.request.kind is OrderKind.STOP]
+        bid = it.engine.state.looks[it.symbol].bid
+        assert (await it.stop()).verdict == "KEPT"
+        venue = it.simulator.venues["binance-usdm"]
+        venue.set_mark("BTCUSDT", it.engine.state.rules_of[it.symbol].price_text(bid * 9 // 10))
+        await eventually(lambda: len(venue.account("main")["open_algo_orders"]) == 1)
+        venue.set_mark("BTCUSDT", None)
+        await it.begin(kind=Guarded)
+        await eventually(lambda: it.engine.state.orders.get(stop).status is Status.FILLED, why=it.orders)
+        assert (it.held(), it.strategy.position()) == ("0", 0)
+        assert it.engine.state.portfolio.adopted == {}
+        assert len(it.records("order.fill")) == len(venue.account("main")["trades"])
+        assert it.records("recon.adopt") == it.records("pos") == []
+        end = await it.stop()
+    assert (end.verdict, end.ok) == ("FLAT", True)

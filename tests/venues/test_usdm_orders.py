@@ -346,6 +346,20 @@ def events(event: str, **parts: object) -> tuple[Any, ...]:
     return USDM_ORDERS.events(BOOK, json.dumps({"e": event, "E": 1790771372500, "T": 1790771372498, **parts}).encode(), 3)
 
 
+@pytest.mark.parametrize(("done", "state"), [({"actualQty": "0.010"}, "filled"), ({"actualQty": "0.000"}, "canceled"), ({}, "filled")])
+def test_a_query_of_a_waiting_order_that_was_met_says_what_it_became(done: dict[str, str], state: str) -> None:
+    """Where it is not told how much of it was filled, its order is asked for: that it was cancelled nobody said."""
+    row = {"algoId": 77, "clientAlgoId": "hg1s1-2", "symbol": "BTCUSDT", "side": "SELL", "algoStatus": "FINISHED",
+           "orderType": "STOP_MARKET", "quantity": None, "actualOrderId": "991", **done}  # fmt: skip
+    target = Target(symbol=RULES.symbol, client_id="hg1s1-2", venue_id="77", waits=True)
+    (found,) = USDM_ORDERS.found(target, RULES, told(row))
+    assert isinstance(found, AlgoUpdate)
+    assert (found.child_id, found.said) == ("991", "FINISHED")
+    assert found.state is (OrderState.FILLED if state == "filled" else OrderState.CANCELED)
+    child = Target(symbol=RULES.symbol, client_id="hg1s1-2", venue_id="991")
+    assert USDM_ORDERS.query(child).target == "/fapi/v1/order?symbol=BTCUSDT&orderId=991"
+
+
 def test_a_fill_is_a_fill_and_an_update() -> None:
     fill, update = events("ORDER_TRADE_UPDATE", o=UPDATE)
     assert isinstance(fill, FillUpdate)

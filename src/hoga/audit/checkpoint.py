@@ -25,7 +25,7 @@ from hoga.runtime.durable import write_file
 __all__ = ["CHECKPOINT_FILE", "Checkpoint", "Checkpointer", "read_checkpoint"]
 
 CHECKPOINT_FILE = "checkpoint"
-_VERSION = 1
+_VERSION = 2
 _BREATH = 8
 """So many records are read at a time beside the trading: some 60 µs of the interpreter."""
 

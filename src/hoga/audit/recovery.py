@@ -10,6 +10,7 @@ What it reads of a record, beside its head (everything else is for people):
     order.*        id, sym, side, q, p    client id; side "B" or "S"; the order's quantity and price, in integers of those powers
                    type, ro, close, ps    of an intent: its kind, whether it only reduces, closes the position, of which leg
                    oid                    the venue's id, once it is known
+                   child                  of one that waited and was triggered: the venue's id of what it became, "" where that is not known
                    filled, executed       how much of it the venue says is filled, whatever fills are known; `executed`: its word at the end
                    state                  what the order is now, where the kind alone does not say (order.cancel: none = only asked for)
                    trigger, role, st      of an intent: its trigger, what it is for, and whose it is
@@ -20,6 +21,7 @@ What it reads of a record, beside its head (everything else is for people):
                    crumbs, round         of that share: what fees took beyond whole units, and its round where one lasts
                    losses, peak          of the symbol: rounds lost in a row; of its venue: the highest total
                    fee, fee_in            what was paid for it, exact text, and in which currency
+                   part                   true of a second, third, … part of the trade before it, which closed what several strategies held
     emergency.trade  the same, of an order of the exit; the trader's own record of it is the fill
     funding        sym, shares, day       [strategy, leg, share] of each that holds the symbol
     mark           peaks                  by venue the highest total
@@ -33,6 +35,7 @@ Quantities come out as exact decimals, so that a symbol whose powers change keep
 from __future__ import annotations
 
 import contextlib
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -57,6 +60,8 @@ _ENDED = frozenset(("FILLED", "CANCELED", "EXPIRED"))
 _FINAL = _ENDED | {"DENIED", "REJECTED", "ABSENT"}
 _QUARANTINED = "log-quarantined"
 """The ladder's cause with which a person is told that the journal is not as it was written."""
+_EXITS = re.compile(r"-x[0-9a-f]+-[^-]+")
+"""How client ids of an exit's orders end."""
 _KEPT_NS = DAY_NS
 _LOOK = 5_000
 """So many orders more, and those that are over for too long are let go."""
@@ -66,7 +71,8 @@ class KnownOrder(msgspec.Struct, kw_only=True):
     """One of the trader's own orders as the journal left it. `quantity`, `filled` (of the fills that are known) and `told` (what the
     venue said is filled) in integers of the powers of its day; `t`: of its last record; `is_told`: the venue said at its end how much.
 
-    `list_id`: of orders of which one ends the others; `force`: how long it may rest.
+    `list_id`: of orders of which one ends the others; `force`: how long it may rest. `triggered`: it waited, and does so no more;
+    `child_id`: the venue's id of what it became, "": not known.
     """
 
     id: str
@@ -91,6 +97,8 @@ class KnownOrder(msgspec.Struct, kw_only=True):
     is_told: bool = False
     list_id: str = ""
     force: str = ""
+    child_id: str = ""
+    triggered: bool = False
 
     @property
     def is_owed(self) -> bool:
@@ -112,7 +120,8 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
         orders: client id → order; all that are not over, and those of the last 24 hours.
         positions: (symbol, position side) → what own orders bought less what they sold, exact; "both" is the side of a one-way account.
         adopted: the same of what was found and no trade explains.
-        trades: symbol → trade ids seen, oldest first, at most 10,000.
+        trades: symbol → trade ids seen, oldest first, at most 10,000. exits: symbol → those of exits' orders, all of them: an exit's own
+            journal tells them again at every start.
         powers: symbol → (power of its prices, of its quantities).
         prices: symbol → price of the last own trade, exact.
         shares: (symbol, position side, strategy) → the last `share` that a fill's record has; `days`: symbol → (its time, its `day`).
@@ -132,6 +141,7 @@ class Recovered(msgspec.Struct, frozen=True, kw_only=True):
     positions: dict[tuple[str, str], Decimal] = {}
     adopted: dict[tuple[str, str], Decimal] = {}
     trades: dict[str, list[str]] = {}
+    exits: dict[str, frozenset[str]] = {}
     powers: dict[str, tuple[int, int]] = {}
     prices: dict[str, Decimal] = {}
     shares: dict[tuple[str, str, str], list[int]] = {}
@@ -180,6 +190,9 @@ class RecoveryState(msgspec.Struct, kw_only=True):
     incident: str
     why: str
     damages: list[dict[str, Any]]
+    exits: dict[str, list[str]]
+    part_of: tuple[str, str] | None
+    """Symbol and id of the trade that the last record told."""
     last: tuple[int, int, int, bool] | None
     """Number, time and life of the last record, and whether it ended a life in good order."""
 
@@ -193,6 +206,8 @@ class Recovery:
         self._positions: dict[tuple[str, str], Decimal] = {}
         self._adopted: dict[tuple[str, str], Decimal] = {}
         self._trades: dict[str, dict[str, None]] = {}
+        self._exits: dict[str, dict[str, None]] = {}
+        self._part_of: tuple[str, str] | None = None
         self._powers: dict[str, tuple[int, int]] = {}
         self._prices: dict[str, Decimal] = {}
         self._shares: dict[tuple[str, str, str], list[int]] = {}
@@ -209,6 +224,8 @@ class Recovery:
         if begins is not None:
             self._orders, self._positions, self._adopted = begins.orders, begins.positions, begins.adopted
             self._trades = {symbol: dict.fromkeys(ids) for symbol, ids in begins.trades.items()}
+            self._exits = {symbol: dict.fromkeys(ids) for symbol, ids in begins.exits.items()}
+            self._part_of = begins.part_of
             self._powers, self._prices, self._shares, self._days = begins.powers, begins.prices, begins.shares, begins.days
             self._crumbs, self._rounds, self._losses, self._peaks = begins.crumbs, begins.rounds, begins.losses, begins.peaks
             self._fees, self._sent, self._damages, self._last = begins.fees, begins.sent, begins.damages, begins.last
@@ -235,6 +252,8 @@ class Recovery:
             incident=self._incident,
             why=self._why,
             damages=self._damages,
+            exits={symbol: list(ids) for symbol, ids in self._exits.items()},
+            part_of=self._part_of,
             last=self._last,
         )
 
@@ -286,6 +305,7 @@ class Recovery:
             positions={key: held for key, held in self._positions.items() if held},
             adopted={key: held for key, held in self._adopted.items() if held},
             trades={symbol: list(seen) for symbol, seen in self._trades.items()},
+            exits={symbol: frozenset(ids) for symbol, ids in self._exits.items() if ids},
             powers=dict(self._powers),
             prices=dict(self._prices),
             shares={key: share for key, share in self._shares.items() if any(share) or self._crumbs.get(key)},
@@ -312,7 +332,7 @@ class Recovery:
                 self._orders = self._kept() | {id: order}
                 self._look_at = len(self._orders) + _LOOK
         order.t, order.n = record.t, record.n
-        order.venue_id = str(fields.get("oid") or order.venue_id)
+        self._name(order, record.kind, fields)
         order.told = max(order.told, _integer(fields.get("filled")), _integer(fields.get("executed")))
         order.is_told |= isinstance(fields.get("executed"), int)
         if record.kind in ("order.intent", "order.adopt"):
@@ -326,7 +346,7 @@ class Recovery:
             day, count = self._sent.get(symbol, (0, 0))
             today = record.t // DAY_NS
             self._sent[symbol] = (today, count + 1 if today == day else 1)
-        if fields.get("tid") is not None and not self._is_new_trade(symbol, str(fields["tid"])):
+        if fields.get("tid") is not None and not self._is_new_trade(symbol, str(fields["tid"]), record.kind, fields):
             return
         if record.kind in ("order.fill", "emergency.trade"):
             order.filled += _integer(fields.get("q"))
@@ -346,6 +366,17 @@ class Recovery:
             if order.state == "FILLED":
                 order.told = max(order.told, order.quantity or 0)
 
+    @staticmethod
+    def _name(order: KnownOrder, kind: str, fields: dict[str, Any]) -> None:
+        """A trade names the order that it is of: not the one that waited before that, if there was one."""
+        oid = str(fields.get("oid") or "")
+        if kind == "order.fill" and oid and order.venue_id not in ("", oid):
+            order.child_id, order.triggered = oid, True
+        else:
+            order.venue_id = oid or order.venue_id
+        if isinstance(fields.get("child"), str):
+            order.child_id, order.triggered = fields["child"] or order.child_id, True
+
     def _share(self, symbol: str, fields: dict[str, Any]) -> None:
         key = (symbol, _side_of(fields), str(fields.get("st") or ""))
         self._shares[key], self._crumbs[key] = fields["share"], _integer(fields.get("crumbs"))
@@ -364,13 +395,16 @@ class Recovery:
                 key = (symbol, str(fields.get("fee_in") or ""))
                 self._fees[key] = self._fees.get(key, Decimal(0)) + paid
 
-    def _is_new_trade(self, symbol: str, trade_id: str) -> bool:
-        seen = self._trades.setdefault(symbol, {})
-        if trade_id in seen:
-            return False
+    def _is_new_trade(self, symbol: str, trade_id: str, kind: str, fields: dict[str, Any]) -> bool:
+        seen, exits = self._trades.setdefault(symbol, {}), self._exits.setdefault(symbol, {})
+        if trade_id in seen or trade_id in exits:
+            return kind == "order.fill" and bool(fields.get("part")) and self._part_of == (symbol, trade_id)
+        self._part_of = (symbol, trade_id) if kind == "order.fill" else None
         seen[trade_id] = None
         if len(seen) > TRADES_KEPT:
             del seen[next(iter(seen))]
+        if _EXITS.search(str(fields.get("id"))):
+            exits[trade_id] = None
         return True
 
     def _config(self, symbol: str, fields: dict[str, Any]) -> None:

@@ -128,6 +128,8 @@ class Settling:
                 continue
             filled, waits = self._in_todays(order.symbol, order.filled), order.kind in _WAITING
             target = Target(symbol=order.symbol, client_id=order.id, venue_id=order.venue_id, waits=waits)
+            if order.child_id:
+                target = Target(symbol=order.symbol, client_id="", venue_id=order.child_id)
             self.asked[order.id] = Asked(
                 target=target,
                 key=(order.symbol, PositionSide(order.position_side)),

@@ -239,8 +239,8 @@ class Order(msgspec.Struct, kw_only=True):
 
     @property
     def waits(self) -> bool:
-        """Whether it rests where waiting orders rest: a triggered one rests with the others."""
-        return self.request.waits and not self.triggered
+        """Whether the venue tells of it where waiting orders rest: once it is known what it became, that is with the others."""
+        return self.request.waits and not self.child_id
 
     def working(self) -> Working:
         """As the gate sees it."""
@@ -258,6 +258,8 @@ class News(msgspec.Struct, kw_only=True):
     breach: str = ""
     told: bool = False
     """Whether the venue says more is filled than we have fills for, since now."""
+    became: bool = False
+    """Whether it is known since now that it was triggered, or what it became."""
 
 
 class Orders:
@@ -438,6 +440,7 @@ class Orders:
         """The venue says how it stands."""
         if by_stream and not order.seen_ns:
             order.seen_ns = event.at_ns
+        stood = (order.triggered, order.child_id)
         self._name(order, event.venue_id, child=bool(event.parent_id))
         heard = _WORDS[event.state]
         more = event.filled if event.filled is not None else (order.request.quantity or 0 if heard is Heard.WHOLE else 0)
@@ -452,12 +455,14 @@ class Orders:
             order.triggered = True
         news = self.hear(order, heard, event.at_ns)
         news.told = order.told > was and order.told > order.filled
+        news.became = stood != (order.triggered, order.child_id)
         return [news, *self._over(order, event.at_ns)]
 
     def algo_updated(self, order: Order, event: AlgoUpdate, *, by_stream: bool = True) -> list[News]:
         """The venue says how a waiting order stands."""
         if by_stream and not order.seen_ns:
             order.seen_ns = event.at_ns
+        stood = (order.triggered, order.child_id)
         self._name(order, event.algo_id)
         if event.child_id:
             self._name(order, event.child_id, child=True)
@@ -473,13 +478,16 @@ class Orders:
         if heard is Heard.WHOLE and not order.filled:
             heard = Heard.OPEN  # it was triggered; what became of it, its order tells
             order.triggered = True
-        return [self.hear(order, heard, event.at_ns)]
+        news = self.hear(order, heard, event.at_ns)
+        news.became = stood != (order.triggered, order.child_id)
+        return [news]
 
     def filled(self, order: Order, fill: FillUpdate) -> list[News]:
         """A trade of it: counted once, whatever has become of the order."""
         if not self.know_trade(order.symbol, fill.trade_id):
             return []
-        self._name(order, fill.venue_id, child=order.request.waits)
+        stood = (order.triggered, order.child_id)
+        self._name(order, fill.venue_id, child=order.request.waits and fill.venue_id != order.venue_id)
         late = order.status.is_over and order.told <= order.filled
         order.filled += fill.quantity
         order.paid += fill.price * fill.quantity
@@ -491,7 +499,7 @@ class Orders:
         whole = quantity is not None and order.filled >= quantity
         order.is_told |= whole
         news = self.hear(order, Heard.WHOLE if whole else Heard.PARTLY, fill.at_ns)
-        news.fill, news.late = fill, late
+        news.fill, news.late, news.became = fill, late, stood != (order.triggered, order.child_id)
         return [news, *self._over(order, fill.at_ns)]
 
     def _over(self, order: Order, now_ns: int) -> list[News]:
@@ -523,7 +531,7 @@ class Orders:
         for order in self.working():
             if order.status is not Status.UNKNOWN or not _is_of(order.symbol, event.venue, event.symbol):
                 continue
-            if order.client_id in there or (order.venue_id and order.venue_id in there):
+            if not there.isdisjoint({order.client_id, order.venue_id or order.client_id, order.child_id or order.client_id}):
                 continue
             if event.asked_ns >= self._may_prove_ns(order, able) and event.asked_ns - order.unlisted_ns >= _APART_NS:
                 order.unlisted += 1
@@ -531,11 +539,14 @@ class Orders:
             news += self._prove(order, able, event.at_ns)
         return news
 
-    def traded(self, event: TradesRead, able: Capabilities) -> list[News]:
-        """A listing of trades, after its fills were applied: unknown orders without a fill there have none."""
+    def traded(self, event: TradesRead, able: Capabilities, doubted: Collection[str] = ()) -> list[News]:
+        """A listing of trades, after its fills were applied: unknown orders without a fill there have none. `doubted`: client ids of
+        those that may have one there."""
         news: list[News] = []
         for order in self.working(event.symbol):
-            if order.status is Status.UNKNOWN and event.whole and not order.filled and event.asked_ns >= self._may_prove_ns(order, able):
+            if order.client_id in doubted or order.status is not Status.UNKNOWN:
+                continue
+            if event.whole and not order.filled and event.asked_ns >= self._may_prove_ns(order, able):
                 order.no_trade_ns = event.asked_ns
                 news += self._prove(order, able, event.at_ns)
         return news
@@ -546,9 +557,9 @@ class Orders:
         return order.sent_ns + wait_ns
 
     def _prove(self, order: Order, able: Capabilities, now_ns: int) -> list[News]:
-        algo = order.request.waits and able.conditional is Conditional.ALGO
+        algo = order.waits and able.conditional is Conditional.ALGO  # what one became has to be denied, as every order has
         denied = algo or order.denials >= 2
-        unlisted = order.unlisted >= (2 if algo else 1)
+        unlisted = order.unlisted >= (2 if algo else 1) and (not algo or order.no_trade_ns >= order.unlisted_ns)  # it may fill between them
         if denied and unlisted and order.no_trade_ns and not order.filled and not order.told:
             was_there = bool(order.accepted_ns or order.seen_ns)
             return [self.hear(order, Heard.CANCELED if was_there else Heard.PROVEN_ABSENT, now_ns)]

@@ -169,10 +169,13 @@ def denied(order: Order, denial: Denial, cause: Event | None) -> Write:
 
 def moved(news: News, event: Event) -> Write:
     """An order stands elsewhere than before. The venue's own words stand beside it. `filled`: of the fills that are known; `executed` of
-    one that has ended at the venue: how much of it the venue says was filled, whatever fills are known, None: it did not say."""
+    one that has ended at the venue: how much of it the venue says was filled, whatever fills are known, None: it did not say. `child`
+    of one that was triggered: the venue's id of what it became, "": it is not known."""
     order = news.order
     fields: dict[str, Any] = {"id": order.client_id, "sym": order.symbol, "state": news.after.value, "was": news.before.value}
     fields |= {"filled": order.filled, "oid": order.venue_id, "why": order.reason}
+    if order.request.waits and (order.triggered or order.child_id):
+        fields["child"] = order.child_id
     if news.after in _EXECUTED:
         fields["executed"] = order.told if order.is_told else None
     if isinstance(event, ExecutionEvent):

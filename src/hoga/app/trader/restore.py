@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 
 from hoga.audit.folder import list_files
@@ -60,9 +60,9 @@ def _share(found: Recovered, key: tuple[str, str, str]) -> Share:
     )
 
 
-def exit_fills(journal: Path, now_ns: int, rules: Mapping[str, Rules]) -> list[FillUpdate]:
+def exit_fills(journal: Path, now_ns: int, rules: Mapping[str, Rules], counted: Mapping[str, Container[str]]) -> list[FillUpdate]:
     """The trades that exits made of this trader's positions, as their own journal tells them, oldest first, in the integers of `rules`
-    (by symbol). Raises OSError."""
+    (by symbol), without those that the trader's journal has `counted` (by symbol). Raises OSError."""
     folder = journal / EXIT_FOLDER
     if not list_files(folder):
         return []
@@ -73,6 +73,8 @@ def exit_fills(journal: Path, now_ns: int, rules: Mapping[str, Rules]) -> list[F
         if record.kind == "config" and isinstance(fields.get("pp"), int) and isinstance(fields.get("sp"), int):
             powers[symbol] = (fields["pp"], fields["sp"])
         if record.kind == "emergency.trade" and isinstance(fields.get("q"), int) and isinstance(fields.get("p"), int):
+            if str(fields.get("tid")) in counted.get(symbol, ()):
+                continue
             found.append(
                 FillUpdate(
                     at_ns=now_ns,
@@ -124,6 +126,8 @@ def _order(known: KnownOrder) -> Order:
         role=Role(known.role) if known.role in Role._value2member_map_ else Role.ADOPTED,
         status=status,
         venue_id=known.venue_id,
+        child_id=known.child_id,
+        triggered=known.triggered,
         filled=known.filled,
         told=max(known.told, known.filled),
         asked_ns=asked_ns,

@@ -438,7 +438,7 @@ def _engine(
         given=plan.given,
         keys=tuple(key for key, _ in plan.strategies),
         latched=latched,
-        found_fills=tuple(exit_fills(plan.journal, now_ns, rules)),
+        found_fills=tuple(exit_fills(plan.journal, now_ns, rules, opened.recovered.exits)),
         quarantined=damage_text(damages) if damages else "",
     )
     log.append(BEGIN, msgspec.to_builtins(making))

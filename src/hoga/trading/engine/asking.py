@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hoga.core.trading import Capabilities
+from hoga.core.times import SECOND_NS
+from hoga.core.trading import Capabilities, Conditional, FillUpdate
 from hoga.trading.engine.turn import Turn
-from hoga.trading.orders import Order
+from hoga.trading.orders import Order, Status
 from hoga.trading.ports import Query, Read, ReadKind, Write
 from hoga.trading.reconcile import Reckoning
 from hoga.trading.state import venue_of
 
 __all__ = ["Asking"]
+
+_TOLD_NS = 5 * SECOND_NS
+"""An answer may be so old when it comes, and the venue's clock so far off; what waits by one that came later was not triggered then."""
+_AGAIN_NS = 2 * SECOND_NS
+_DENIALS = 2
 
 
 class Asking:
@@ -58,9 +64,38 @@ class Asking:
             Query(symbol=order.symbol, client_id=order.client_id, venue_id=order.child_id or order.venue_id, waits=order.waits)
         )
 
+    def may_be_of(self, fill: FillUpdate, at_ns: int) -> list[Order]:
+        """Orders of ours that a trade may be of which names an order that is not known (listings name the venue's ids only): those whose
+        answer has not come, and those that wait in a service of their own, as the order that one becomes has another id."""
+        apart = self._turn.state.capabilities(fill.symbol).conditional is Conditional.ALGO
+        return [
+            order
+            for order in self._turn.state.orders.working(fill.symbol)
+            if (apart and order.waits and _may_have_become(order, fill)) or (not order.venue_id and order.asked_ns <= at_ns)
+        ]
+
+    def leave(self, symbol: str, after: str, orders: list[Order]) -> None:
+        """Nobody can tell yet of which of `orders` the trades after that one are: they are asked for, and the trades are read again."""
+        now = self._turn.state.now_ns
+        self.behind.setdefault(symbol, after)
+        self.of(symbol).touched(symbol, now)  # its position cannot be explained yet
+        self.of(symbol).later(now + _AGAIN_NS)
+        for order in orders:
+            if order.waits and now - order.queried_ns >= SECOND_NS:
+                self.order(order)
+
     def last_trade(self, symbol: str) -> str:
         """The trade to read on from: the last that is known, or the one before those that could not be told whose they are. Where an order
         has trades that are not known, the one before its first: a later one may have come by the stream."""
         orders = self._turn.state.orders
         owed = orders.owed(symbol)
         return self.behind.get(symbol, orders.last_trade(symbol)) if owed is None else orders.oldest_after(symbol, owed.after_trade)
+
+
+def _may_have_become(order: Order, fill: FillUpdate) -> bool:
+    """Whether a waiting order may have been triggered before that trade, for all that is known."""
+    asked, traded_ns = order.request, fill.event_ns or 0
+    alike = asked.side is fill.side and asked.position_side is fill.position_side
+    since = order.asked_ns <= traded_ns + _TOLD_NS
+    waited = order.status is not Status.UNKNOWN and not order.triggered and order.heard_ns >= traded_ns + _TOLD_NS
+    return alike and since and not waited and order.denials < _DENIALS

@@ -13,7 +13,7 @@ from hoga.trading.engine.counting import Counting
 from hoga.trading.engine.hearing import PROOF_NS, Hearing
 from hoga.trading.engine.modes import mode_doubt
 from hoga.trading.engine.turn import Handlers, Turn
-from hoga.trading.orders import Status
+from hoga.trading.orders import Order, Status
 from hoga.trading.ports import ReadKind, Write
 from hoga.trading.rungs import Cause
 from hoga.trading.state import venue_of
@@ -64,24 +64,25 @@ class Comparing:
 
     def _on_trades(self, event: TradesRead) -> None:
         state, asking, venue = self._state, self._asking, venue_of(event.symbol)
-        nameless = any(not order.venue_id and order.asked_ns <= event.at_ns for order in state.orders.working(event.symbol))
-        known, behind = state.orders.last_trade(event.symbol), False
+        known = state.orders.last_trade(event.symbol)
+        doubted: dict[str, Order] = {}
         for fill in event.fills:
             order = self._hearing.own(fill.symbol, fill.client_id, fill.venue_id)
             if order is not None:
                 self._hearing.news(state.orders.filled(order, fill), event)
             elif is_client_id_of(self._turn.settings.trader, fill.client_id):
                 self._counting.orphan(fill)
-            elif nameless and not state.orders.knows_trade(fill.symbol, fill.trade_id):
-                behind = True  # listings name the venue's ids only: it may be of an order whose answer has not come yet
-            elif state.orders.know_trade(fill.symbol, fill.trade_id) and state.accounts[venue].reconciled:
-                self._counting.foreign(fill)
-        if behind:
-            asking.behind.setdefault(event.symbol, known)
-            asking.reckonings[venue].touched(event.symbol, state.now_ns)  # its position cannot be explained yet
+            elif not state.orders.knows_trade(fill.symbol, fill.trade_id):
+                owners = asking.may_be_of(fill, event.at_ns)
+                doubted |= {order.client_id: order for order in owners}
+                if not owners and state.orders.know_trade(fill.symbol, fill.trade_id) and state.accounts[venue].reconciled:
+                    self._counting.foreign(fill)
+        if doubted:
+            asking.leave(event.symbol, known, list(doubted.values()))
         else:
             asking.behind.pop(event.symbol, None)
-        self._hearing.news(state.orders.traded(event, state.capabilities_of[venue]), event)
+        waiting = {name for name, order in doubted.items() if order.waits}
+        self._hearing.news(state.orders.traded(event, state.capabilities_of[venue], waiting), event)
         asking.reckonings[venue].got(ReadKind.TRADES, event.asked_ns, event.symbol)
         self._settle(venue)
 

@@ -75,7 +75,7 @@ class Counting:
         """A trade that no strategy made closes what strategies hold, one after the other; what is left is nobody's."""
         left = self._close(fill, "exit")
         if left:
-            self._count(_part_of(fill, fill.quantity - left, left), "", "exit")
+            self._count(_part_of(fill, fill.quantity - left, left), "", "exit", part=left < fill.quantity)
 
     def _close(self, fill: FillUpdate, why: str) -> int:
         """A trade that no strategy made closes what strategies hold, one after the other; returns what it did not close."""
@@ -83,12 +83,12 @@ class Counting:
         for share in self._turn.state.portfolio.shares_of(fill.symbol, fill.position_side):
             part = min(left, abs(share.quantity))
             if part and share.quantity * signed(fill.side, 1) < 0:
-                self._count(_part_of(fill, fill.quantity - left, part), share.strategy, why)
+                self._count(_part_of(fill, fill.quantity - left, part), share.strategy, why, part=left < fill.quantity)
                 left -= part
         return left
 
-    def _count(self, fill: FillUpdate, strategy: str, why: str, *, client_id: str = "", late: bool = False) -> None:
-        """A trade of ours is in the journal and in the books."""
+    def _count(self, fill: FillUpdate, strategy: str, why: str, *, client_id: str = "", late: bool = False, part: bool = False) -> None:
+        """A trade of ours is in the journal and in the books. `part`: parts of it are so already."""
         turn, state, symbol = self._turn, self._turn.state, fill.symbol
         state.renew()
         self.fills += 1
@@ -98,6 +98,8 @@ class Counting:
         losses, peak = state.portfolio.losses.get(symbol, 0), state.peaks.get(venue_of(symbol), 0)
         named = client_id or fill.client_id
         kept = records.fill(named, fill, share, today, sums, position, late=late, losses=losses, peak=peak)
+        if part:
+            kept = Write(kept.kind, {**kept.fields, "part": True})
         turn.write(kept if why != _VENUE else Write(kept.kind, {**kept.fields, "state": "FILLED"}))  # no order of ours: nobody asks for it
         self._asking.of(symbol).touched(symbol, min(fill.event_ns or state.now_ns, state.now_ns))
         for each in rounds:

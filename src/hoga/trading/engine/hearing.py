@@ -214,8 +214,9 @@ class Hearing:
         order = news.order
         if news.fill is not None:
             self._counting.filled(news, news.fill)
-        if news.after is not news.before:
+        if news.after is not news.before or news.became:
             self._turn.write(records.moved(news, event))
+        if news.after is not news.before:
             if news.after is Status.UNKNOWN:
                 self._causes.begin(Cause.UNKNOWN_ORDER, subject=order.client_id)
             elif news.before is Status.UNKNOWN:
@@ -227,7 +228,7 @@ class Hearing:
 
     def _follow_up(self, news: News) -> None:
         order = news.order
-        if news.told:
+        if news.told or (news.became and order.symbol in self._asking.behind):
             self._asking.trades(order.symbol)
         instance = self._roster.by_key.get(order.strategy)
         if instance is not None and (news.after is not news.before or news.fill is not None):

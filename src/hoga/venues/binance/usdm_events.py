@@ -21,7 +21,6 @@ from hoga.core.trading import (
     FundingUpdate,
     Held,
     MarginCall,
-    OrderState,
     OrderUpdate,
     PositionUpdate,
     Unread,
@@ -33,7 +32,7 @@ from hoga.venues.binance.orders import (
     state_of,
     venue_id,
 )
-from hoga.venues.binance.usdm_words import ALGO_STATES, KINDS, REASONS, VENUE, child_of, margin_type_of, number_of
+from hoga.venues.binance.usdm_words import KINDS, REASONS, VENUE, algo_state_of, child_of, margin_type_of, number_of
 from hoga.venues.orders import RuleBook, nearest, whole
 
 __all__ = ["events"]
@@ -229,17 +228,14 @@ def _of_order(told: _Told, book: RuleBook, at_ns: int, raw: str) -> Iterator[Exe
 
 
 def _of_algo(told: _Algo, book: RuleBook, head: _Head, at_ns: int, raw: str) -> AlgoUpdate:
-    """FINISHED: what it became is over, filled or not."""
-    rules, state = book.of(told.symbol), ALGO_STATES.get(told.state, OrderState.OTHER)
-    if told.state == "FINISHED":
-        state = OrderState.FILLED if number_of(told.done, rules.size_power) else OrderState.CANCELED
+    rules = book.of(told.symbol)
     return AlgoUpdate(
         at_ns=at_ns,
         raw=raw,
         symbol=rules.symbol,
         client_id=told.client_id,
         algo_id=venue_id(told.algo_id),
-        state=state,
+        state=algo_state_of(told.state, told.done),
         said=told.state,
         child_id=child_of(told.child),
         side=side_of(told.side),

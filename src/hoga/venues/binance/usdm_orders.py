@@ -36,7 +36,6 @@ from hoga.core.trading import (
     OrderAccepted,
     OrderKind,
     OrderRequest,
-    OrderState,
     OrderUpdate,
     PositionSide,
     PositionsRead,
@@ -64,7 +63,7 @@ from hoga.venues.binance.orders import (
 )
 from hoga.venues.binance.ticks import CANDLES
 from hoga.venues.binance.usdm_events import events
-from hoga.venues.binance.usdm_words import ALGO_STATES, KINDS, VENUE, child_of, margin_type_of, number_of
+from hoga.venues.binance.usdm_words import KINDS, VENUE, algo_state_of, child_of, margin_type_of, number_of
 from hoga.venues.orders import Asking, KeyRights, OrdersSpec, RuleBook, Target, Told, asks, decoded, listed_rules, nearest, whole
 from hoga.venues.request import Params, Priority, Request
 
@@ -169,7 +168,8 @@ def _query(target: Target) -> Request:
 
 
 def _order_id(target: Target) -> Params:
-    named = ("origClientOrderId", target.client_id) if target.client_id else ("orderId", target.venue_id)
+    """By the venue's own id where it is known: whether what a waiting order becomes bears our id, the venue does not say."""
+    named = ("orderId", target.venue_id) if target.venue_id else ("origClientOrderId", target.client_id)
     return (("symbol", _name(target.symbol)), named)
 
 
@@ -237,6 +237,7 @@ class _AlgoRow(msgspec.Struct, rename="camel", gc=False):
     quantity: str | None = None
     trigger_price: str | None = None
     actual_order_id: str | int | None = None
+    actual_qty: str | None = None
     reduce_only: bool = False
     close_position: bool = False
     position_side: str = "BOTH"
@@ -285,7 +286,7 @@ def _algo_update(row: _AlgoRow, rules: Rules, at_ns: int, raw: str = "") -> Algo
         symbol=rules.symbol,
         client_id=row.client_algo_id,
         algo_id=venue_id(row.algo_id),
-        state=ALGO_STATES.get(row.algo_status, OrderState.OTHER),
+        state=algo_state_of(row.algo_status, row.actual_qty),
         said=row.algo_status,
         child_id=child_of(row.actual_order_id),
         side=side_of(row.side),

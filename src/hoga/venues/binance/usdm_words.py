@@ -8,7 +8,7 @@ from hoga.core.trading import (
 )
 from hoga.venues.orders import whole
 
-__all__ = ["ALGO_STATES", "KINDS", "REASONS", "VENUE", "child_of", "margin_type_of", "number_of"]
+__all__ = ["KINDS", "REASONS", "VENUE", "algo_state_of", "child_of", "margin_type_of", "number_of"]
 
 VENUE = "binance-usdm"
 KINDS = {
@@ -20,7 +20,7 @@ KINDS = {
     "TAKE_PROFIT": OrderKind.TAKE,
     "TRAILING_STOP_MARKET": OrderKind.TRAIL,
 }
-ALGO_STATES = {
+_ALGO_STATES = {
     "NEW": OrderState.WAITING,
     "TRIGGERING": OrderState.TRIGGERED,
     "TRIGGERED": OrderState.TRIGGERED,
@@ -44,6 +44,13 @@ REASONS = {
 def number_of(text: str | None, power: int) -> int | None:
     """None for what was not told, and for 0, with which the venue says that there is none."""
     return (whole(text, power) or None) if text else None
+
+
+def algo_state_of(said: str, done: str | None) -> OrderState:
+    """How a waiting order stands. FINISHED: what it became is over, filled or not; `done`: how much of it was, where that is told."""
+    if said == "FINISHED":
+        return OrderState.CANCELED if done and not done.strip("0.") else OrderState.FILLED
+    return _ALGO_STATES.get(said, OrderState.OTHER)
 
 
 def child_of(actual: str | int | None) -> str:
