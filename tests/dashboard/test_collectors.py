@@ -81,6 +81,7 @@ def test_where_no_gather_is_at_work_there_is_nothing_to_show(tmp_path: Path) -> 
     assert rows(look(tmp_path, _NOW)) is None
     _tell(tmp_path)
     assert look(tmp_path, _NOW + 60 * SECOND_NS) is None
+    assert look(tmp_path, _NOW - 3_600 * SECOND_NS) is None, "the clock was set back since it said so"
     (tmp_path / COLLECTORS_DIR / "status.json").write_bytes(b"{]")
     assert look(tmp_path, _NOW) is None
 

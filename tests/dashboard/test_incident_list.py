@@ -106,6 +106,8 @@ def test_what_the_judge_calls_silent_is_one_too() -> None:
 def test_a_run_that_is_just_beginning_has_lost_nothing_yet() -> None:
     begun = msgspec.structs.replace(with_rows(snapshot(), flags=[int(StreamFlag.NEVER)] * 6), now_ns=STARTED_NS + 3 * SECOND_NS)
     assert rows(IncidentList(), begun) == []
+    set_back = msgspec.structs.replace(begun, now_ns=STARTED_NS - 3_600 * SECOND_NS)
+    assert len(rows(IncidentList(), set_back)) == 1, "it is not beginning: the clock was set back"
 
 
 def test_former_runs_of_today_are_there_and_the_newest_two_hundred_in_all() -> None:

@@ -98,6 +98,9 @@ def test_a_subscription_that_the_venue_does_not_accept_has_a_sentence_of_its_own
     up_for_5_s = [msgspec.structs.replace(snapshot.connections[0], since_ns=now_ns - 5 * SECOND_NS)]
     found = verdict(msgspec.structs.replace(refused, connections=up_for_5_s))
     assert "unsubscribed" not in codes(found), "it may just be asking"
+    up_since_ahead = [msgspec.structs.replace(snapshot.connections[0], since_ns=now_ns + 3_600 * SECOND_NS)]
+    found = verdict(msgspec.structs.replace(refused, connections=up_since_ahead))
+    assert "unsubscribed" in codes(found), "the clock was set back since"
 
 
 def test_silence_on_a_whole_connection_is_told_once() -> None:

@@ -144,3 +144,24 @@ def test_another_run_with_the_same_instruments_goes_on() -> None:
     assert looking.want([FIRST], 2.0) == ["binance:sym000usdt@depth20@100ms", "binance:sym000usdt@aggTrade"]
     assert len(told(looking.depth(FIRST, at(2)))["cols"]) == 1
     assert looking.book(SECOND) == b""
+
+
+@pytest.mark.parametrize("shown", [{FIRST}, set()])
+def test_a_clock_that_was_set_back_leaves_no_book_of_before(shown: set[str]) -> None:
+    looking = looked(FIRST)
+    for second in range(3600, 3605):
+        brought(looking, second, books=[book_frame(0, at(second), middle=500.0)], shown=shown)
+    for second in range(5, 8):  # an hour earlier by the clock
+        now_ns = brought(looking, second, books=[book_frame(0, at(second), middle=100.0 + second)], shown=shown)
+    book = told(looking.book(FIRST))
+    assert (book["t"], book["bids"][0][0]) == (at(7) / 1_000_000, "106.99")
+    columns = told(looking.depth(FIRST, now_ns))["cols"]
+    assert [(column[0], column[1][0]) for column in columns] == [(at(second) // 1_000_000, 9_999 + 100 * second) for second in range(5, 8)]
+
+
+def test_trades_that_a_clock_set_back_left_ahead_are_told_no_longer() -> None:
+    looking = looked(FIRST)
+    brought(looking, 3600, trades=[trade_frames(1, count=3, first=1, recv_ns=at(3600))])
+    now_ns = brought(looking, 5, trades=[trade_frames(1, count=5, first=1, recv_ns=at(5))])
+    fresh = told(looking.trades(FIRST, now_ns, whole=True))
+    assert (fresh["first"], [row[1] for row in fresh["list"]]) == (3, ["100.04", "100.05"])

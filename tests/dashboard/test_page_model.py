@@ -22,7 +22,7 @@ from hoga.dashboard.fanout import Fanout, Viewer
 from hoga.dashboard.page_model import PageModel
 from hoga.dashboard.prometheus import render
 from hoga.dashboard.summary import summary_of
-from tests.dashboard.stage import Stage, disconnected, make_meta
+from tests.dashboard.stage import STARTED_NS, Stage, disconnected, make_meta
 from tests.waiting import eventually
 
 
@@ -142,6 +142,17 @@ def test_what_went_on_when_it_was_killed_is_not_told_as_going_on(theatre: Theatr
     killed(theatre, monkeypatch)
     theatre.model.look()
     assert "went on when last heard: disconnect" in summary_of(theatre.model).going_on[0]
+
+
+def test_since_when_is_not_known_once_the_clock_was_set_back(theatre: Theatre, monkeypatch: pytest.MonkeyPatch) -> None:
+    theatre.step()
+    theatre.stage.scene = disconnected
+    theatre.step()
+    (screen,) = theatre.screens
+    assert screen.news["since"] > 0 and screen.news["reasons"][0]["since"] > 0
+    monkeypatch.setattr(page_model, "time_ns", lambda: STARTED_NS - 3_600 * SECOND_NS)
+    theatre.step()
+    assert (screen.news["since"], screen.news["reasons"][0]["since"]) == (0, 0)
 
 
 def test_of_a_recorder_that_was_gone_before_this_dashboard_nobody_knows_since_when(tmp_path: Path) -> None:

@@ -387,7 +387,7 @@ def test_a_ring_stays_as_long_as_its_range(tab: Tab) -> None:
     lengths = tab.run(
         "() => { const ring = new m.timeline.Ring('1m'), out = []; for (let at = 0; at < 500; at += 1) { ring.add(at * 1000, { rate: at }); out.push(ring.t.length, ring.get('rate').length); } ring.add(9e9, { rate: 1 }); out.push(ring.t.length); ring.add(5, { rate: 7 }); return [Math.max(...out), out.at(-1), ring.get('rate')]; }"
     )
-    assert lengths == [62, 1, [1]]
+    assert lengths == [62, 1, [7]]
 
 
 def test_axes_are_round_and_hold_what_they_show(tab: Tab) -> None:
@@ -575,6 +575,47 @@ def test_the_ladder_shows_the_texts_that_came_and_says_so_where_none_did(tab: Ta
     tab.shows("document.querySelector('.ladder .bid').textContent.startsWith('86,708.00')")
     tab.take({**news(2), "t": NOW + 60_000, "now": {"t": NOW + 60_000}})
     tab.shows("document.querySelector('.ladder-box').hasAttribute('data-old')")
+
+
+def test_a_clock_that_was_set_back_stops_no_picture(tab: Tab) -> None:
+    told = tab.run(
+        """(now) => {
+          const ring = new m.timeline.Ring("15m"), data = new m.bookdata.BookData();
+          const put = (at, rate) => ring.add(now + at * 1000, { rate, ...(rate === 10 ? { old: 1 } : {}) });
+          const book = (at) => data.takeBook({ t: now + at * 1000, bids: [["99.99", "1"]], asks: [["100.01", "1"]] }, "0.01");
+          for (let at = 0; at < 900; at += 1) put(at, 10);
+          for (let at = 600; at < 900; at += 1) book(at);
+          put(30, 1); put(30, 3);
+          for (let at = 31; at < 870; at += 1) put(at, 99);
+          for (let at = 30; at < 40; at += 1) book(at);
+          const far = new m.timeline.Ring("1m");
+          far.add(now, { rate: 1 }); far.add(now - 3_600_000, { rate: 2 });
+          return { first: ring.t[0] * 1000 - now, last: ring.t.at(-1) * 1000 - now, rates: ring.get("rate"), old: ring.get("old"), columns: data.columns.map((each) => (each.t - now) / 1000),
+            far: [far.t, far.get("rate")] };
+        }""",
+        NOW,
+    )
+    assert (told["first"], told["last"]) == (0, 869_000)
+    assert told["rates"] == [10] * 30 + [2] + [99] * 839
+    assert told["old"] == [1] * 30 + [None] * 840
+    assert told["columns"] == list(range(30, 40))
+    assert told["far"] == [[NOW / 1000 - 3600], [2]]
+
+
+def test_a_book_ahead_of_the_clock_is_no_fresh_one_and_curves_go_on(tab: Tab) -> None:
+    tab.mounted()
+    tab.take(book(NOW))
+    tab.shows("document.querySelector('.ladder .mid b').textContent === '86,708.29'")
+    assert not tab.run("() => document.querySelector('.ladder-box').hasAttribute('data-old')")
+    tab.shows("document.querySelector('#charts .uplot')")
+    back = NOW - 600_000
+    tab.take({**news(2), "t": back, "now": {"t": back, "p50": 7.0, "p99": 777.0}})
+    tab.shows("document.querySelector('.ladder-box').hasAttribute('data-old')")
+    tab.shows("document.querySelector('.ladder').getAttribute('aria-label') === 'stale'")
+    tab.shows("document.querySelectorAll('#charts figcaption .values')[1].textContent.includes('777')")
+    tab.take({**book(back), "bids": [["1.00", "1"]], "asks": [["3.00", "1"]]})
+    tab.shows("document.querySelector('.ladder .mid b').textContent === '2.00'")
+    tab.shows("!document.querySelector('.ladder-box').hasAttribute('data-old')")
 
 
 def test_curves_answer_a_hover_zoom_together_and_stand_still(tab: Tab) -> None:

@@ -150,3 +150,20 @@ def test_health_of_a_connection() -> None:
     watch.feed(snapshot, pid=1, mono_s=5.0)
     found = watch.health(down, [0, 1])
     assert (found.score, found.per_hour) == (0, 2)
+
+
+def test_a_stream_that_fell_silent_as_the_clock_was_set_back_is_quiet_all_the_same() -> None:
+    watch = Watch()
+    fed(watch, range(1, 200))
+    last, before = at(199).rows.newest_ns[0], at(199).rows.received[0]
+    back_ns = 3600 * SECOND_NS
+    for tick in range(200, 240):
+        whole = at(tick)
+        columns = {
+            "newest_ns": [last, *(each - back_ns for each in whole.rows.newest_ns[1:])],
+            "received": [before, *whole.rows.received[1:]],
+        }
+        later = with_rows(msgspec.structs.replace(whole, now_ns=whole.now_ns - back_ns), **columns)
+        watch.feed(later, pid=1, mono_s=tick / 10)
+    assert watch.quiet_s[0] == pytest.approx(4.0, abs=1.2)
+    assert watch.quiet_s[1:].tolist() == [0.0, 0.0, 0.0]

@@ -50,7 +50,7 @@ def look(data: Path, now_ns: int) -> Gathered | None:
         told = _decoder.decode((data / COLLECTORS_DIR / _STATUS_FILE).read_bytes())
     except (OSError, msgspec.MsgspecError):
         return None
-    return told if now_ns - told.now_ns < _GONE_NS else None
+    return told if abs(now_ns - told.now_ns) < _GONE_NS else None  # one from ahead is of before the clock was set back
 
 
 def rows(told: Gathered | None) -> list[dict[str, object]] | None:

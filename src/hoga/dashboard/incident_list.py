@@ -105,7 +105,7 @@ class IncidentList:
             return found
         streams, flags, now_ns = snapshot.meta.streams, snapshot.rows.flags, snapshot.now_ns
         conns = {at: name for name, members in snapshot.meta.members.items() for at in reversed(members)}
-        starting = now_ns - snapshot.meta.started_ns < LINK_START_S * SECOND_NS
+        starting = 0 <= now_ns - snapshot.meta.started_ns < LINK_START_S * SECOND_NS  # below 0: the clock was set back
         since = dict(snapshot.rows.held)
         for at, flag in enumerate(flags):
             reason = _reason_of(flag, quiet=quiet_s[at] > 0) if flag or quiet_s[at] > 0 else None

@@ -265,7 +265,7 @@ def _connections(snapshot: Snapshot, quiet: dict[str, float]) -> list[Finding]:
         down = [] if connection.state in UP else [at for at in members if flags[at] & _DOWN]
         if down:
             never = not connection.epoch
-            if never and not connection.failures and snapshot.now_ns - snapshot.meta.started_ns < LINK_START_S * SECOND_NS:
+            if never and not connection.failures and _is_fresh(snapshot, snapshot.meta.started_ns):
                 continue  # it is just being made
             since_ns = max((snapshot.rows.newest_ns[at] for at in down), default=0) or snapshot.meta.started_ns
             args: dict[str, str | int | float] = {
@@ -317,9 +317,14 @@ def _refused(snapshot: Snapshot, told: set[int]) -> dict[str, list[int]]:
     }
     for at, flag in enumerate(flags):
         since_ns = up_since.get(at, snapshot.now_ns)
-        if flag & _UNASKED and at not in told and snapshot.now_ns - since_ns >= LINK_START_S * SECOND_NS:
+        if flag & _UNASKED and at not in told and not _is_fresh(snapshot, since_ns):
             found.setdefault(snapshot.meta.streams[at].venue, []).append(at)
     return found
+
+
+def _is_fresh(snapshot: Snapshot, since_ns: int) -> bool:
+    """Whether it has had too little time yet. What is ahead of the clock is old: the clock was set back since."""
+    return 0 <= snapshot.now_ns - since_ns < LINK_START_S * SECOND_NS
 
 
 def _unsubscribed(snapshot: Snapshot, venue: str, members: list[int]) -> Finding:

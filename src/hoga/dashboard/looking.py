@@ -45,8 +45,11 @@ class _Depth:
         self._columns: deque[tuple[int, bytes]] = deque(maxlen=DEPTH_S)
 
     def put(self, recv_ns: int, book: Book) -> None:
-        """Keep the book, unless there is one of this second."""
-        if self._columns and self._columns[-1][0] // SECOND_NS >= recv_ns // SECOND_NS:
+        """Keep the book, unless there is one of this second. Columns that are ahead of it: the clock was set back, they are forgotten."""
+        second = recv_ns // SECOND_NS
+        while self._columns and self._columns[-1][0] // SECOND_NS > second:
+            self._columns.pop()
+        if self._columns and self._columns[-1][0] // SECOND_NS == second:
             return
         digits = max((_digits(price) for side in (book.bids, book.asks) for price, _ in side[:DEPTH]), default=0)
         if digits > self.digits:
@@ -99,7 +102,7 @@ class _Tape:
         """Those after the first `since`."""
         first = max(since, self.count - len(self._kept))
         kept = list(self._kept)[len(self._kept) - (self.count - first) :]
-        old = sum(1 for recv_ns, _ in kept if recv_ns < now_ns - _TRADES_NS)
+        old = next((place for place, (recv_ns, _) in enumerate(kept) if abs(now_ns - recv_ns) <= _TRADES_NS), len(kept))
         listed = b",".join(text for _, text in kept[old:])
         head = {"k": "trades", "of": of, "first": first + old, "lost": self.lost}
         return _encode(head)[:-1] + b',"list":[' + listed + b"]}"
@@ -174,10 +177,11 @@ class Looking:
 
     @staticmethod
     def _is_due(looked: _Looked, recv_ns: int, *, shown: bool) -> bool:
+        """Whether it is another book than the one that is known. One that seems older is newer: the clock was set back."""
         if looked.book is None:
             return True
         known_ns = looked.book[0]
-        return recv_ns > known_ns if shown else recv_ns // SECOND_NS > known_ns // SECOND_NS
+        return recv_ns != known_ns if shown else recv_ns // SECOND_NS != known_ns // SECOND_NS
 
     # -- messages -----------------------------------------------------------------------------------------------------
 

@@ -225,16 +225,17 @@ class PageModel:
     def _note_since(self) -> None:
         """Since when the verdict's state holds, and each of its reasons. Of a run that was there before this process nobody knows it; a
         recorder is gone since its last word."""
-        state, snapshot = self.verdict.state, self.snapshot
+        state, snapshot, clock = self.verdict.state, self.snapshot, time_ns() // MS_NS
         if snapshot is not None and self.verdict.gone:
             now = snapshot.now_ns // MS_NS
         else:
-            known = self._has_seen_run or (snapshot is not None and snapshot.now_ns - snapshot.meta.started_ns < _NEW_RUN_NS)
-            now = time_ns() // MS_NS if known else 0
-        if state is not self._since[0]:
-            self._since = state, now
+            known = self._has_seen_run or (snapshot is not None and 0 <= snapshot.now_ns - snapshot.meta.started_ns < _NEW_RUN_NS)
+            now = clock if known else 0
+        since = now if state is not self._since[0] else self._since[1]
+        self._since = state, since if since <= clock else 0  # the clock was set back: by it nobody knows
         if self.verdict.reasons or self._reasons_since:
-            self._reasons_since = {key: self._reasons_since.get(key, now) for key in map(reason_key, self.verdict.reasons)}
+            stood = {key: self._reasons_since.get(key, now) for key in map(reason_key, self.verdict.reasons)}
+            self._reasons_since = {key: since if since <= clock else 0 for key, since in stood.items()}
         self._has_seen_run = self._has_seen_run or self.snapshot is not None
 
     def _list_incidents(self, snapshot: Snapshot, quiet: list[float]) -> None:

@@ -152,7 +152,8 @@ class Watch:
         """A steady stream is quiet after `BOOK_PATIENCE`. Trades come in bursts: `TRADE_PATIENCE`, once their pauses are known.
         What is asked for comes when it is asked for."""
         newest = numpy.array(snapshot.rows.newest_ns, dtype=numpy.int64)
-        age = numpy.where(newest > 0, (snapshot.now_ns - newest) / 1e9, mono_s - self._started)
+        known = (newest > 0) & (newest <= snapshot.now_ns)  # one that is ahead: the clock was set back since, and says nothing
+        age = numpy.where(known, (snapshot.now_ns - newest) / 1e9, mono_s - self._counted_s)
         came = (newest > self._newest) & (self._newest > 0) & (self.quiet_s == 0.0)
         self._longest_s = numpy.where(came, numpy.maximum(self._longest_s, (newest - self._newest) / 1e9), self._longest_s)
         self._newest = newest

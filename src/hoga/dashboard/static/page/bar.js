@@ -44,11 +44,11 @@ export function mountBar(store) {
 
   const subText = (state) => {
     if (!store.news) return "";
-    const { totals, since } = store.news, parts = totals ? [t("sub-recording", { live: count(totals.live), streams: count(totals.streams) })] : [];
+    const { totals, since } = store.news, now = store.clock(), parts = totals ? [t("sub-recording", { live: count(totals.live), streams: count(totals.streams) })] : [];
     if (state !== "recording") return store.reasons.length ? store.trouble?.shortVerdict(store.reasons[0], store) ?? "" : parts.join();
     const last = newest(store.incidents);
-    if (since) parts.push(t("sub-since", { span: span((store.clock() - since) / 1000) }));
-    if (last && store.clock() - last.to < RECENT_MS) parts.unshift(t("sub-last", { what: happenedText(last, store), span: span((last.to - last.from) / 1000), ago: span(Math.max(1, Math.round((store.clock() - last.to) / 1000))) }));
+    if (since) parts.push(t("sub-since", { span: span((now - since) / 1000) }));
+    if (last && Math.abs(now - last.to) < RECENT_MS) parts.unshift(t("sub-last", { what: happenedText(last, store), span: span((last.to - last.from) / 1000), ago: span(Math.max(1, Math.round((now - last.to) / 1000))) }));
     return parts.join(" · ");
   };
 

@@ -48,8 +48,8 @@ export class BookData {
 
   keep(column) {
     const { columns } = this;
+    while (columns.at(-1)?.t > column.t) columns.pop(); // the clock was set back
     const last = columns[columns.length - 1];
-    if (last && column.t < last.t) return;
     if (last && Math.floor(last.t / COLUMN_MS) === Math.floor(column.t / COLUMN_MS)) columns[columns.length - 1] = column; else columns.push(column);
     let old = 0;
     while (columns[old].t < column.t - KEPT_MS) old += 1;

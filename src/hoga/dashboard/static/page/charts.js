@@ -126,7 +126,7 @@ class Plot {
     const still = axis.paused && `${from} ${to} ${of} ${store.run}`, held = still && still === this.still; // the rings go on
     const ring = this.ring = held ? this.ring : this.rings.get(of);
     const dot = (to - from) / Math.max(1, this.width);
-    if (this.fresh || !this.u || (!axis.paused && now - this.drawn >= dot * 0.7 && from <= now && (!axis.zoom || this.drawn <= to))) {
+    if (this.fresh || !this.u || (!axis.paused && (now < this.drawn || (now - this.drawn >= dot * 0.7 && from <= now && (!axis.zoom || this.drawn <= to))))) {
       this.fresh = false;
       this.drawn = now;
       if (!this.u) this.curves = spec.curves(store);

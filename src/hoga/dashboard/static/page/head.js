@@ -1,5 +1,6 @@
 // The head of the chosen instrument: its name, its streams and how they are, its day; the next one by arrow.
 import { axis } from "./axis.js";
+import { oldText } from "./chosen.js";
 import { byId, head, List, make, mark, put, root, tool } from "./dom.js";
 import { count, ms, rate, share, span } from "./format.js";
 import { t } from "./i18n.js";
@@ -50,11 +51,10 @@ export function mountChosen(store) {
   };
 
   const paintAge = () => {
-    const old = store.book ? (store.clock() - store.book.t) / 1000 : 0;
-    const isOld = old > (store.meta?.limits?.book_old_s ?? 10), at = store.chosenStreams().find((each) => store.meta.books.includes(each));
-    put(age, isOld ? t("age", { span: span(Math.round(old)) }) : "");
-    put(said, isOld ? `${t("ladder")}: ${t("link-stale")}` : "");
-    root.toggleAttribute("data-old-book", isOld || (at != null && GONE.has(codeOf(store.rows.st[at]))));
+    const old = store.book ? oldText(store, store.clock() - store.book.t) : "", at = store.chosenStreams().find((each) => store.meta.books.includes(each));
+    put(age, old);
+    put(said, old ? `${t("ladder")}: ${t("link-stale")}` : "");
+    root.toggleAttribute("data-old-book", Boolean(old) || (at != null && GONE.has(codeOf(store.rows.st[at]))));
   };
 
   store.subscribe(["choice", "rows", "strips", "look", "meta"], (changed) => { if (!axis.paused || changed.has("choice") || changed.has("look")) paint(); });

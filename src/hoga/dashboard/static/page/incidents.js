@@ -12,7 +12,7 @@ const SHOWN = 100;
 export function mount(slot, store) {
   const sum = make("small"), empty = make("p", { id: "no-incident", class: "empty" }), list = make("ol", { id: "incident-list", tabindex: "-1" });
   slot.append(head("incidents", [make("span", { "data-t": "happened" }), " ", sum]), empty, list);
-  const timeOf = (millis) => moment(millis, store.clock(), isLocal(), moment(millis, store.clock(), isLocal()).length < 9); // of another day: without seconds
+  const timeOf = (millis, fine) => moment(millis, store.clock(), isLocal(), fine ?? timeOf(millis, true).length < 9); // of another day: without seconds
 
   const add = () => {
     const parts = { glyph: make("span", { class: "glyph", "aria-hidden": "true" }), when: make("span", { class: "when" }), what: make("b", { class: "cut" }), lasted: make("span", { class: "lasted" }), effect: make("span", { class: "effect cut" }) };

@@ -1,8 +1,7 @@
 // The ladder: sums from the middle outwards as bars, the spread, levels put together by 1, 10 or 100 ticks.
-import { hasBook } from "./chosen.js";
+import { hasBook, oldText } from "./chosen.js";
 import { write } from "./decimal.js";
 import { make, mark, put } from "./dom.js";
-import { span } from "./format.js";
 import { soon } from "./frames.js";
 import { t } from "./i18n.js";
 import { grouped, share, sizeText, spreadOf, summed } from "./levels.js";
@@ -112,9 +111,8 @@ export class Ladder {
 
   tellAge() {
     const { book } = this.data;
-    const age = book ? (this.store.now - book.t) / 1000 : 0;
-    const old = age > (this.store.meta?.limits?.book_old_s ?? 10);
+    const old = book && oldText(this.store, this.store.now - book.t);
     mark(this.box, "data-old", old ? "" : null);
-    mark(this.table, "aria-label", old ? t("book-old", { age: span(age) }) : t("ladder"));
+    mark(this.table, "aria-label", old || t("ladder"));
   }
 }

@@ -32,13 +32,10 @@ export class Ring {
   // One more point {t, name: value}; it is folded into the last one where it falls into the same step.
   add(t, values) {
     const bucket = Math.floor(t / this.step) * this.step;
-    const last = this.t.length ? this.t[this.t.length - 1] * 1000 : null;
-    if (last != null && bucket < last - 1) return;
-    if (last == null || bucket > last + 1) {
-      const from = last == null || bucket - last > this.most * this.step ? bucket : last + this.step;
-      if (from === bucket && last != null && bucket - last > this.most * this.step) this.clear();
-      for (let at = from; at <= bucket; at += this.step) this.push(at);
-    }
+    if (this.t.at(-1) * 1000 > bucket + 1) this.cut(this.t.findIndex((each) => each * 1000 > bucket - 1)); // the clock was set back
+    const last = this.t.at(-1) * 1000, near = bucket - last <= this.most * this.step; // not a number: there is none
+    if (!near) this.cut(0);
+    for (let at = near ? last + this.step : bucket; at <= bucket + 1; at += this.step) this.push(at);
     for (const name of Object.keys(values)) {
       let row = this.series.get(name);
       if (!row) this.series.set(name, row = new Array(this.t.length).fill(null));
@@ -59,7 +56,7 @@ export class Ring {
     if (this.t.length > this.most) { this.t.shift(); for (const row of this.series.values()) row.shift(); }
   }
 
-  clear() { this.t.length = 0; for (const row of this.series.values()) row.length = 0; }
+  cut(length) { for (const row of [this.t, ...this.series.values()]) row.length = length; this.folded.clear(); }
 
   get(name) { return this.series.get(name) ?? new Array(this.t.length).fill(null); }
 }
@@ -88,7 +85,7 @@ export function marks(from, to, most, local) {
   for (let at = Math.ceil((from - offset) / by) * by + offset; at <= to; at += by) out.push(at);
   return [out, by < 60_000];
 }
-const TICKS = [1000, 2000, 5000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000, 3_600_000, 7_200_000, 10_800_000, 14_400_000, 21_600_000, 43_200_000, 86_400_000];
+const TICKS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 14400, 21600, 43200, 86400].map((seconds) => seconds * 1000);
 
 // Spans of incidents between from and to, as [from, to, open], of which `of` says so; such as touch are one.
 export function bands(incidents, from, to, now, of = null) {
