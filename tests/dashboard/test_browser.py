@@ -383,6 +383,24 @@ def test_collectors_stand_side_by_side_while_they_are_gathered(stage: Stage, ope
     wait(page, "document.querySelector('#collectors').hidden")
 
 
+def test_what_went_on_when_the_recorder_was_killed_is_not_shown_as_going_on(own_stage: Stage, open_page: Open, own_served: Served) -> None:
+    own_stage.scene = disconnected
+    page = open_page("#lang=en", at=own_served)
+    goes_on = "document.querySelector('#incident-list li[data-open]') && document.querySelector('#tiles [data-x=incidents]').textContent.includes('1 open')"
+    wait(page, goes_on)
+    wait(page, "globalThis.hoga.store.totals.incidents_today === 1")
+    own_stage.hold()
+    wait(page, "document.querySelector('#incident-list li:not([data-open])')")
+    row = page.locator("#incident-list li").inner_text()
+    assert "?" in row and "went on when last heard" in row and "since" not in row
+    wait(page, "document.querySelector('#tiles [data-x=incidents]').dataset.level == null")
+    tile = page.locator("#tiles [data-x=incidents]").inner_text()
+    assert "open" not in tile and "not known yet" in tile and "nothing was lost" not in tile
+    assert not page.evaluate("document.querySelector('#incidents small').dataset.level")
+    own_stage.go_on()
+    wait(page, goes_on)
+
+
 HOSTILE = '<img src=x onerror="document.title=1">' + "长" * 160
 
 

@@ -98,6 +98,19 @@ def test_every_trouble_that_goes_on_is_an_open_incident(flag: StreamFlag, reason
     assert row["from"] == CUT_NS / MS_NS
 
 
+def test_what_went_on_when_its_recorder_was_heard_of_last_ends_there_and_a_day_later_is_no_row() -> None:
+    listed = IncidentList()
+    part = written(cut(), incident(CUT_NS, NOW_NS - 5 * SECOND_NS))
+    (during,) = rows(listed, part)
+    later_ns = NOW_NS + 3_600 * SECOND_NS
+    (after,) = listed.rows(part, quiet_s=QUIET, before=[], now_ns=later_ns, gone=True)
+    assert (after["open"], after["went_on"], after["from"], after["to"]) == (False, True, CUT_NS / MS_NS, NOW_NS / MS_NS)
+    assert (after["number"], after["missed"], listed.today.open) == (during["number"], 12, 0)
+    assert listed.rows(part, quiet_s=QUIET, before=[], now_ns=NOW_NS + DAY_NS + 1, gone=True) == []
+    (again,) = rows(listed, part)
+    assert (again["open"], again["went_on"], again["number"]) == (True, False, during["number"]), "it only hung"
+
+
 def test_what_the_judge_calls_silent_is_one_too() -> None:
     (row,) = rows(IncidentList(), snapshot(), quiet_s=[0, 0, 0, 4.5, 0, 0])
     assert (row["reason"], row["from"]) == ("silence", (NOW_NS - 4.5 * SECOND_NS) / MS_NS)

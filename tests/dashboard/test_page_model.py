@@ -135,13 +135,26 @@ def test_of_a_recorder_that_is_gone_nothing_is_told_of_now(
     assert ("hoga_records_total{" in metrics) is (code == "stale")
 
 
-def test_what_went_on_when_it_was_killed_is_not_told_as_going_on(theatre: Theatre, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("ends", [killed, stopped])
+def test_what_went_on_when_it_was_killed_is_not_told_as_going_on(
+    theatre: Theatre, monkeypatch: pytest.MonkeyPatch, ends: Callable[[Theatre, pytest.MonkeyPatch], None]
+) -> None:
     theatre.stage.scene = disconnected
     theatre.step()
+    (screen,) = theatre.screens
     assert "goes on: disconnect" in summary_of(theatre.model).going_on[0]
-    killed(theatre, monkeypatch)
+    (during,) = screen.kept["incidents"]
+    assert (during["open"], during["to"], during["went_on"], screen.news["totals"]["incidents_open"]) == (True, None, False, 1)
+    last = theatre.model.snapshot
+    assert last is not None
+    ends(theatre, monkeypatch)
+    monkeypatch.setattr(page_model, "_SLOW_S", -1.0)
     theatre.model.look()
     assert "went on when last heard: disconnect" in summary_of(theatre.model).going_on[0]
+    (after,) = screen.kept["incidents"]
+    assert (after["open"], after["to"], after["went_on"]) == (False, last.now_ns / MS_NS, True)
+    assert (after["number"], after["from"]) == (during["number"], during["from"])
+    assert screen.news["totals"]["incidents_open"] is None, "how it is now nobody knows"
 
 
 def test_since_when_is_not_known_once_the_clock_was_set_back(theatre: Theatre, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,8 @@
     what the recorder no longer tells,    the ledgers of today and of yesterday (`untold`)
     and what was before this run
 
-What goes on, and has been written down in part, is one row. What ended more than 24 hours ago is none.
+What goes on, and has been written down in part, is one row. What ended more than 24 hours ago is none. Of a recorder that is gone nobody knows
+what goes on: what did when it was heard of last ends there (`went_on`).
 """
 
 from __future__ import annotations
@@ -63,13 +64,16 @@ class IncidentList:
         for known in (self._numbers, self._going_on, self._ended):
             known.clear()
 
-    def rows(self, snapshot: Snapshot, *, quiet_s: list[float], before: list[Incident], now_ns: int) -> list[dict[str, Any]]:
+    def rows(
+        self, snapshot: Snapshot, *, quiet_s: list[float], before: list[Incident], now_ns: int, gone: bool = False
+    ) -> list[dict[str, Any]]:
         """The newest rows of the last 24 hours, those that go on last, else by time.
 
         Args:
             quiet_s: per stream, for how long it has been quieter than its own pace explains; 0 when it is not.
             before: what the ledgers know of that the snapshot does not, by the time at which it ended.
             now_ns: the wall clock; that of a snapshot stands still when its recorder is gone.
+            gone: nothing is heard of the recorder.
         """
         since_ns = now_ns - DAY_NS
         going_on = self._going(snapshot, quiet_s)
@@ -91,6 +95,9 @@ class IncidentList:
         opened += [
             _going_row(self._going_on[cause][0], cause, members, snapshot, None) for cause, members in going_on.items() if cause not in told
         ]
+        if gone:
+            ended = {"open": False, "to": snapshot.now_ns / MS_NS, "went_on": True}
+            opened = [row | ended for row in opened] if snapshot.now_ns > since_ns else []
         self.today = _count([*rows, *opened], before[:-SHOWN], day_start_ns(day_of(now_ns)))
         rows.sort(key=lambda row: (row["from"], row["to"]))
         opened.sort(key=lambda row: row["from"])
@@ -206,7 +213,7 @@ def _row(number: str, incident: Incident, places: list[int] | None, snapshot: Sn
     return {
         "number": number, "open": False, "from": incident.from_ns / MS_NS, "to": incident.to_ns / MS_NS, "reason": incident.reason,
         "venue": incident.venue, "conn": incident.conn, "streams": incident.streams, "gaps": incident.gaps, "missed": incident.missed,
-        "uncounted": incident.uncounted, "of": of, "names": names,
+        "uncounted": incident.uncounted, "of": of, "names": names, "went_on": False,
     }  # fmt: skip
 
 
@@ -217,7 +224,7 @@ def _going_row(number: str, cause: _Cause, members: list[tuple[int, int]], snaps
         "number": number, "open": True, "from": min(since, since if written is None else written.from_ns) / MS_NS, "to": None,
         "reason": cause.reason, "venue": cause.venue, "conn": cause.conn, "streams": max(len(members), written.streams if written else 0),
         "gaps": written.gaps if written else 0, "missed": written.missed if written else None,
-        "uncounted": written.uncounted if written else None, "of": of, "names": names,
+        "uncounted": written.uncounted if written else None, "of": of, "names": names, "went_on": False,
     }  # fmt: skip
 
 

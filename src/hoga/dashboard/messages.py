@@ -121,7 +121,7 @@ def totals_part(
         "p99": latency.p99,
         "worst": latency.worst,
         "worst_of": latency.worst_of,
-        "incidents_open": happened.open,
+        "incidents_open": None if gone else happened.open,
         "incidents_today": None if today is None else happened.incidents,
         "missed": None if today is None else max(today.missed, happened.missed),
         "uncounted": None if today is None else max(today.uncounted, happened.uncounted),

@@ -240,7 +240,7 @@ class PageModel:
 
     def _list_incidents(self, snapshot: Snapshot, quiet: list[float]) -> None:
         self._listed_s = monotonic()
-        rows = self._incident_list.rows(snapshot, quiet_s=quiet, before=self._before, now_ns=time_ns())
+        rows = self._incident_list.rows(snapshot, quiet_s=quiet, before=self._before, now_ns=time_ns(), gone=self.verdict.gone)
         self._incidents_fresh = self._incidents_fresh or rows != self._incidents
         self._incidents = rows
 

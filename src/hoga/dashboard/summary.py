@@ -177,7 +177,7 @@ def summary_of(model: PageModel) -> Summary:
         rate=round(float(watch.rates.sum()), 1) if paced else None,
         streams=streams,
         happened=[f"{iso_of(each.from_ns)}: {describe(each)}" for each in snapshot.happened.recent[-_HAPPENED:]],
-        going_on=[_going_on(row, snapshot, gone=gone) for row in model.incidents if row["open"]],
+        going_on=[_going_on(row, snapshot, gone=gone) for row in model.incidents if row["open"] or row["went_on"]],
         trader=trader,
     )
     return msgspec.structs.replace(told, facts=_facts(told, snapshot, model))

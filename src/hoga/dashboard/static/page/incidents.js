@@ -27,12 +27,12 @@ export function mount(slot, store) {
 
   const fill = (node, each) => {
     const { open, from } = each, to = open ? store.clock() : each.to, what = happenedText(each, store);
-    put(node.glyph, open ? "✕" : "✓");
+    put(node.glyph, open ? "✕" : each.went_on ? "?" : "✓");
     put(node.when, open ? t("since-at", { time: timeOf(from) }) : Math.floor(from / 1000) === Math.floor(to / 1000) ? timeOf(from) : `${timeOf(from)} – ${clock(to, isLocal())}`);
     put(node.what, what);
     mark(node.what, "title", what);
     put(node.lasted, span(open ? Math.max(1, Math.round((to - from) / 1000)) : (to - from) / 1000));
-    const effect = [each.streams === 1 && each.names?.length === 1 ? each.names[0] : each.streams ? streamsText(each.streams) : "", each.missed == null && each.uncounted == null ? "" : lostText(each.missed, each.uncounted)].filter(Boolean).join(" · ");
+    const effect = [each.went_on && t("went-on"), each.streams === 1 && each.names?.length === 1 ? each.names[0] : each.streams ? streamsText(each.streams) : "", each.missed == null && each.uncounted == null ? "" : lostText(each.missed, each.uncounted)].filter(Boolean).join(" · ");
     put(node.effect, effect);
     mark(node.effect, "title", [effect, ...(each.names ?? [])].join("\n") || null);
     mark(node.item, "data-open", open ? "" : null);

@@ -82,8 +82,8 @@ function incidents({ totals }) {
   if (!totals) return { text: "–", unit: "", sub: "" };
   const { incidents_open: open, incidents_today: today } = totals;
   if (today == null && !open) return { text: "–", unit: "", sub: t("tile-not-yet") };
-  if (!today && !open) return { text: t("none"), unit: "", sub: t("tile-nothing-lost") };
-  return { text: open ? t("tile-open", { count: count(open) }) : count(today), unit: open && today > open ? t("tile-of-today", { count: count(today) }) : "", sub: open && !totals.missed && !totals.uncounted ? t("tile-not-yet") : lostText(totals.missed, totals.uncounted), level: open ? "bad" : null };
+  if (!today && open === 0) return { text: t("none"), unit: "", sub: t("tile-nothing-lost") };
+  return { text: open ? t("tile-open", { count: count(open) }) : count(today), unit: open && today > open ? t("tile-of-today", { count: count(today) }) : "", sub: open !== 0 && !totals.missed && !totals.uncounted ? t("tile-not-yet") : lostText(totals.missed, totals.uncounted), level: open ? "bad" : null };
 }
 
 function todisk({ slow }) {

@@ -11,7 +11,7 @@ export default {
   "filter-hint": "btc  venue:upbit  state:silent", "stand-still": "Stand still (space)", "go-on": "Go on (space)",
   "zoom-back": "Back from the zoom (Escape, double click)", group: "Step, ticks", sum: "Sum", ladder: "Order book", price: "Price", size: "Size",
   "waiting-book": "Waiting for the book.", "more-reasons": "{count} more reasons", "more-reasons-1": "1 more reason",
-  "since-at": "since {time}", "incidents-open": "{open} open · {count} in 24 h", "incidents-day": "{count} in 24 h", "group-ticks": "Levels of {ticks} ticks", "spread-line": "{text} · {ticks} ticks · {bps} bps", "spread-one": "{text} · 1 tick · {bps} bps",
+  "since-at": "since {time}", "went-on": "went on when last heard", "incidents-open": "{open} open · {count} in 24 h", "incidents-day": "{count} in 24 h", "group-ticks": "Levels of {ticks} ticks", "spread-line": "{text} · {ticks} ticks · {bps} bps", "spread-one": "{text} · 1 tick · {bps} bps",
   state: {
     recording: "Recording", degraded: "Degraded", stopped: "Not recording", waiting: "Connecting…",
   },

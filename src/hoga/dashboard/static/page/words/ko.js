@@ -7,7 +7,7 @@ export default {
   "first-minute": "첫 1분을 기록하는 중", waiting: "{count}분 대기", "days-merged": "{count}일 병합", each: "{span}마다 {cost}", viewers: "접속자 {count}명", restarts: "재시작 {count}회", instruments: "종목",
   "of-streams": "{count} · 스트림 {streams}개", "filter-hint": "btc  venue:upbit  state:silent", "stand-still": "멈춤 (스페이스)", "go-on": "계속 (스페이스)",
   "zoom-back": "확대 취소 (Esc, 더블 클릭)", group: "호가 단위, 틱", sum: "누적", ladder: "호가창", price: "가격", size: "수량", "waiting-book": "호가를 기다리는 중입니다.",
-  "more-reasons": "원인 {count}개 더 보기", "more-reasons-1": "원인 1개 더 보기", "since-at": "{time}부터", "incidents-open": "{open}건 진행 중 · 24시간 {count}건", "incidents-day": "24시간 {count}건",
+  "more-reasons": "원인 {count}개 더 보기", "more-reasons-1": "원인 1개 더 보기", "since-at": "{time}부터", "went-on": "마지막 소식 때 진행 중", "incidents-open": "{open}건 진행 중 · 24시간 {count}건", "incidents-day": "24시간 {count}건",
   "group-ticks": "{ticks}틱씩 묶기", "spread-line": "{text} · {ticks}틱 · {bps} bps", "spread-one": "{text} · 1틱 · {bps} bps",
   state: {
     recording: "기록 중", degraded: "일부 문제", stopped: "기록 중단", waiting: "연결 중…",
