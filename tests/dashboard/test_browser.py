@@ -364,20 +364,34 @@ def test_collectors_stand_side_by_side_while_they_are_gathered(stage: Stage, ope
     folder = Path(stage.meta.data_dir) / COLLECTORS_DIR
     folder.mkdir(exist_ok=True)
 
-    def told() -> bool:
+    def told(trouble: str | None = None) -> bool:
         now_ns = time.time_ns()
         rows = [
             GatheredFrom(name="tokyo", last_ns=now_ns - 4_000_000_000, received=1_234, won=1_200, gaps=0),
             GatheredFrom(name="seoul", last_ns=now_ns - 400_000_000_000),
         ]
-        (folder / "status.json").write_bytes(msgspec.json.encode(Gathered(now_ns=now_ns, collectors=rows)))
-        return bool(page.locator("#collectors tbody tr").count() == 2)
+        rows += [GatheredFrom(name="osaka")]
+        (folder / "status.json").write_bytes(msgspec.json.encode(Gathered(now_ns=now_ns, collectors=rows, trouble=trouble)))
+        return bool(page.locator("#collectors tbody tr").count() == 3)
+
+    def cut_off() -> bool:
+        return told("NATS is not there: nobody") and bool(page.locator("#collectors p").is_visible())
 
     try:
         until(told, why="the table of collectors")
-        first, second = (each.split("\t") for each in page.locator("#collectors tbody tr").all_inner_texts())
+        first, second, third = (each.split("\t") for each in page.locator("#collectors tbody tr").all_inner_texts())
         assert first[:5] == ["tokyo", "Recording", "1,234", "1,200", "0"] and first[5].endswith(" ago")
         assert second[:5] == ["seoul", "Degraded", "–", "–", "–"]
+        assert third == ["osaka", "? unknown", "–", "–", "–", "not yet"]
+        assert page.locator("#collectors p").is_hidden()
+        until(cut_off, why="what keeps gather from hearing them")
+        assert (
+            page.locator("#collectors p").inner_text() == "Gather takes nothing in (NATS is not there: nobody): how they are is not known."
+        )
+        assert {each.split("\t")[1] for each in page.locator("#collectors tbody tr").all_inner_texts()} == {"? unknown"}
+        assert not page.locator("#collectors [data-level=bad]").count()
+        page.evaluate(AXE)
+        assert not page.evaluate("async () => (await axe.run('#collectors')).violations.map((each) => each.id)")
     finally:
         (folder / "status.json").unlink()
     wait(page, "document.querySelector('#collectors').hidden")

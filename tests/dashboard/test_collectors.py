@@ -9,7 +9,7 @@ import pytest
 
 from hoga.archive.form.layout import COLLECTORS_DIR
 from hoga.core.times import SECOND_NS
-from hoga.dashboard.collectors import look, rows
+from hoga.dashboard.collectors import Gathered, GatheredFrom, look, rows
 from hoga.dashboard.judge import Verdict
 from hoga.dashboard.prometheus import Facts, render
 from hoga.dashboard.summary import model_of, summary_of
@@ -19,9 +19,9 @@ from tests.dashboard.stage import Stage, make_relay
 _NOW = 1_795_180_500 * SECOND_NS
 
 
-def _tell(root: Path) -> None:
+def _tell(root: Path, *, trouble: str | None = None) -> None:
     home = root / COLLECTORS_DIR
-    home.mkdir()
+    home.mkdir(exist_ok=True)
     collectors = [
         CollectorState(name="osaka"),
         CollectorState(name="seoul", last_ns=_NOW - 400 * SECOND_NS, messages=7, refused=1),
@@ -32,8 +32,8 @@ def _tell(root: Path) -> None:
         GatherState(
             now_ns=_NOW,
             pid=1,
-            connected=True,
-            trouble=None,
+            connected=trouble is None,
+            trouble=trouble,
             outages=0,
             collectors=collectors,
             refused=1,
@@ -49,11 +49,24 @@ def test_what_gather_tells_is_shown_by_collector(tmp_path: Path) -> None:
     found = rows(look(tmp_path, _NOW + SECOND_NS))
     assert found is not None
     assert [(row["name"], row["state"], row["received"], row["won"], row["gaps"]) for row in found] == [
-        ("osaka", "stopped", None, None, None),
+        ("osaka", None, None, None, None),
         ("seoul", "degraded", None, None, None),
         ("tokyo", "recording", 100, 60, 2),
     ]
     assert [row["seen"] for row in found] == [None, (_NOW - 400 * SECOND_NS) // 1_000_000, (_NOW - SECOND_NS) // 1_000_000]
+
+
+def test_what_gather_cannot_hear_is_not_called_stopped(tmp_path: Path) -> None:
+    _tell(tmp_path, trouble="NATS is not there: nobody")
+    found = rows(look(tmp_path, _NOW + SECOND_NS))
+    assert found is not None and [row["state"] for row in found] == [None, None, None]
+    assert found[2]["seen"] == (_NOW - SECOND_NS) // 1_000_000
+
+
+def test_a_message_from_ahead_of_the_clock_says_nothing_of_now() -> None:
+    told = Gathered(now_ns=_NOW, collectors=[GatheredFrom(name="tokyo", last_ns=_NOW + 3_600 * SECOND_NS)])
+    found = rows(told)
+    assert found is not None and found[0]["state"] is None, "the clock was set back since"
 
 
 def test_a_terminal_is_told_of_them_wherever_it_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,6 +84,10 @@ def test_a_terminal_is_told_of_them_wherever_it_is_opened(tmp_path: Path, monkey
         model.look()
         facts = summary_of(model).facts
         assert "collectors: osaka not heard yet, seoul degraded (6.67 min ago), tokyo recording (1 s ago)" in facts
+        _tell(tmp_path, trouble="NATS is not there: nobody")
+        facts = summary_of(model).facts
+        assert "gather: NATS is not there: nobody" in facts
+        assert "collectors: osaka not heard yet, seoul unknown (6.67 min ago), tokyo unknown (1 s ago)" in facts
         assert any(fact.startswith("relay tokyo: NATS away for 12 s; 0 wait ") for fact in facts), "why is among the reasons"
     finally:
         model.close()

@@ -54,13 +54,14 @@ def look(data: Path, now_ns: int) -> Gathered | None:
 
 
 def rows(told: Gathered | None) -> list[dict[str, object]] | None:
-    """The rows of the page, by name; None where there are none."""
+    """The rows of the page, by name; None where there are none. `state`: None where nobody knows, as gather has not heard of that one yet,
+    or hears of none."""
     if told is None or not told.collectors:
         return None
     return [
         {
             "name": each.name,
-            "state": _state(told.now_ns - each.last_ns),
+            "state": _state(told, each.last_ns),
             "received": each.received,
             "won": each.won,
             "gaps": each.gaps,
@@ -70,5 +71,8 @@ def rows(told: Gathered | None) -> list[dict[str, object]] | None:
     ]
 
 
-def _state(silent_ns: int) -> str:
+def _state(told: Gathered, last_ns: int) -> str | None:
+    silent_ns = told.now_ns - last_ns
+    if told.trouble is not None or not last_ns or silent_ns < 0:  # one from ahead is of before the clock was set back
+        return None
     return "recording" if silent_ns < _LATE_NS else "degraded" if silent_ns < _STOPPED_NS else "stopped"

@@ -5,8 +5,8 @@
     what the recorder no longer tells,    the ledgers of today and of yesterday (`untold`)
     and what was before this run
 
-What goes on, and has been written down in part, is one row. What ended more than 24 hours ago is none. Of a recorder that is gone nobody knows
-what goes on: what did when it was heard of last ends there (`went_on`).
+What goes on, and has been written down in part, is one row. What ended more than 24 hours ago is none. Of a recorder that is gone nobody
+knows what goes on: what did when it was heard of last ends there (`went_on`).
 """
 
 from __future__ import annotations

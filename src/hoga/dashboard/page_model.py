@@ -442,13 +442,15 @@ class PageModel:
         snapshot = self.snapshot
         if snapshot is None:
             return {}
+        gathered = self.gathered()
         return {
             "connections": connections_part(snapshot.connections, self.health(), gone=self.verdict.gone),
             "venues": snapshot.venues,
             "process": snapshot.process,
             "hub": snapshot.hub,
             "hardware": self.hardware,
-            "collectors": collectors.rows(self.gathered()),
+            "collectors": collectors.rows(gathered),
+            "gather_trouble": None if gathered is None else gathered.trouble,
             "viewers": len(self.fanout.viewers),
         }
 

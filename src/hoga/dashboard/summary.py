@@ -253,10 +253,11 @@ def _relay_facts(snapshot: Snapshot) -> list[str]:
 
 
 def _collector_facts(gathered: Gathered | None) -> list[str]:
-    """Whose days are united in this folder: `collectors: osaka not heard yet, seoul recording (12 s ago)`."""
+    """Whose days are united in this folder: `collectors: osaka not heard yet, seoul recording (12 s ago)`; before it what keeps gather from
+    hearing of them."""
     told = (
         [
-            f"{row['name']} {row['state']} ({span_text(max(0, gathered.now_ns - each.last_ns))} ago)"
+            f"{row['name']} {row['state'] or 'unknown'} ({span_text(max(0, gathered.now_ns - each.last_ns))} ago)"
             if each.last_ns
             else f"{each.name} not heard yet"
             for each, row in zip(gathered.collectors, collector_rows(gathered) or [], strict=True)
@@ -264,7 +265,8 @@ def _collector_facts(gathered: Gathered | None) -> list[str]:
         if gathered is not None and gathered.collectors
         else []
     )
-    return [f"collectors: {', '.join(told)}"] if told else []
+    trouble = gathered.trouble if gathered is not None else None
+    return [*([f"gather: {trouble}"] if trouble is not None else []), *([f"collectors: {', '.join(told)}"] if told else [])]
 
 
 def _going_on(row: dict[str, Any], snapshot: Snapshot, *, gone: bool) -> str:
