@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hoga.core.errors import HandshakeRefused
-from hoga.core.ledger import Gap
+from hoga.core.ledger import Gap, Reason
+from hoga.core.streams import Stream
 from hoga.core.times import SECOND_NS
 from hoga.feed import connection as module
 from hoga.feed.config import FeedConfig
@@ -31,8 +32,10 @@ from tests.recorder.workbench import NOON_NS, SPOT, FakeLane, book, frame, strea
 from tests.tries import tries
 
 BOOK = stream("BTCUSDT", "depth20@100ms")
+SLOW = stream("ETHUSDT", "depth20@100ms")
 EVERY_S = 0.25
-"""The market says something so often."""
+"""The market says something of BOOK so often; of SLOW once in so many times as a world is told."""
+SLOWLY = 42
 _VENUES = count(1)
 """Each world has a venue of its own: all connections of a process to one venue share its budget of connects."""
 VIGIL = VigilRules(fruitless_intervals=40.0)
@@ -82,18 +85,21 @@ class HandLink:
 
 
 class World:
-    """A venue that sends one book again and again, and a feed of so many legs."""
+    """A venue that sends a book again and again, and another `slowly`, and a feed of so many legs."""
 
-    def __init__(self, legs: int) -> None:
+    def __init__(self, legs: int, *, slowly: int = SLOWLY) -> None:
         self.clock = ManualClock(NOON_NS)
         self.refuses = self.is_deaf = False
         self.links: list[HandLink] = []
         self.vouched: list[list[int]] = []
-        self.sent: dict[bytes, int] = {}
-        self.lane = Lane()
-        lane: Any = self.lane
-        self.intake: Intake = make_intake(SPOT, BOOK, index=1, lane=lane, queue_max=10**9, memory=1024)
-        self.inlet = Legs(SPOT, {BOOK.name: self.intake}, {}, {BOOK.name: lane}, [lane])
+        self.slowly = slowly
+        self.sent: dict[str, dict[bytes, int]] = {BOOK.name: {}, SLOW.name: {}}
+        self.lanes: dict[str, Any] = {name: Lane() for name in self.sent}
+        self.intakes: dict[str, Intake] = {
+            each.name: make_intake(SPOT, each, index=at, lane=self.lanes[each.name], queue_max=10**9, memory=1024)
+            for at, each in enumerate((BOOK, SLOW))
+        }
+        self.inlet = Legs(SPOT, self.intakes, {}, self.lanes, list(self.lanes.values()))
         self.inlet.started = True
         config = FeedConfig(
             ws_url=f"ws://venue-{next(_VENUES)}",
@@ -103,7 +109,7 @@ class World:
             rollover_s=1e9,
             vigil=VIGIL,
         )
-        self.feed = Feed(SPOT, config, [BOOK], inlet=self.inlet, tls=None, jitter=lambda: 0.5, clock=self.clock)
+        self.feed = Feed(SPOT, config, [BOOK, SLOW], inlet=self.inlet, tls=None, jitter=lambda: 0.5, clock=self.clock)
         self.feed.start()
 
     async def open_link(self, url: str, **how: Any) -> HandLink:
@@ -120,13 +126,21 @@ class World:
     async def run(self, seconds: float) -> None:
         for _ in range(round(seconds / EVERY_S)):
             await self.clock.pass_time(EVERY_S)
-            data = frame(BOOK, book(len(self.sent) + 1))
-            self.sent[data] = self.clock.time_ns()
-            for link in self.links:
-                link.bring(data)
-            if len(self.sent) % round(1 / EVERY_S) == 0:
+            self.send(BOOK)
+            if (turn := len(self.sent[BOOK.name])) % self.slowly == 0:
+                self.send(SLOW)
+            if turn % round(1 / EVERY_S) == 0:
                 self.feed.tick()
-                self.intake.settle(self.clock.time_ns())
+                self.inlet.note_fresh(self.clock.time_ns())
+                for intake in self.intakes.values():
+                    intake.settle(self.clock.time_ns())
+
+    def send(self, of: Stream) -> None:
+        sent = self.sent[of.name]
+        data = frame(of, book(len(sent) + 1))
+        sent[data] = self.clock.time_ns()
+        for link in self.links:
+            link.bring(data)
 
     def open(self) -> list[HandLink]:
         self.links = [link for link in self.links if not link.closed.done()]
@@ -146,27 +160,34 @@ class World:
             else:
                 link.how = act
 
-    def uncovered(self) -> list[float]:
+    def uncovered(self, name: str) -> list[float]:
         """When something was sent that is neither recorded nor in a gap: seconds since the beginning.
 
         A pong says that nothing was sent: whoever says so and lies is believed for as long as a leg may answer and bring nothing.
         """
-        recorded = set(self.lane.frames())
-        gaps = [*self.lane.gaps, *self.intake.open_gaps(self.clock.time_ns())]
-        if self.intake.down_since is not None:
-            gaps.append(Gap(self.intake.down_since, self.clock.time_ns(), self.intake.down_reason, None))  # type: ignore[arg-type]
-        began = min((at for data, at in self.sent.items() if data in recorded), default=1 << 62)
-        lost = [at for data, at in self.sent.items() if data not in recorded and at > began]
+        intake, sent, recorded = self.intakes[name], self.sent[name], set(self.lanes[name].frames())
+        gaps = [*self.lanes[name].gaps, *intake.open_gaps(self.clock.time_ns())]
+        if intake.down_since is not None:
+            gaps.append(Gap(intake.down_since, self.clock.time_ns(), intake.down_reason, None))  # type: ignore[arg-type]
+        began = min((at for data, at in sent.items() if data in recorded), default=1 << 62)
+        lost = [at for data, at in sent.items() if data not in recorded and at > began]
         spans = [(gap.from_ns, gap.to_ns) for gap in gaps]
         spans += [(at - int(VIGIL.fruitless_min_s * SECOND_NS), at) for pongs in self.vouched for at in pongs]
-        return [(at - NOON_NS) / SECOND_NS for at in lost if not any(from_ns <= at <= to_ns for from_ns, to_ns in spans)]
+        return [seconds(at) for at in lost if not any(from_ns <= at <= to_ns for from_ns, to_ns in spans)]
+
+    def gaps(self, of: Stream) -> list[tuple[Reason, float, float]]:
+        return [(gap.reason, seconds(gap.from_ns), seconds(gap.to_ns)) for gap in self.lanes[of.name].gaps]
 
 
-def live_through(legs: int, story: list[tuple[str, int, float]]) -> None:
+def seconds(at_ns: int) -> float:
+    return round((at_ns - NOON_NS) / SECOND_NS, 2)
+
+
+def live_through(legs: int, story: list[tuple[str, int, float]], *, slowly: int = SLOWLY) -> World:
     """Run `story`: what happens, to which of the open links, and how long nothing else does."""
 
-    async def work() -> None:
-        world = World(legs)
+    async def work() -> World:
+        world = World(legs, slowly=slowly)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(module, "open_link", world.open_link)
             await world.run(20.0)
@@ -177,12 +198,14 @@ def live_through(legs: int, story: list[tuple[str, int, float]]) -> None:
             await world.run(150.0)
             assert all(link.how == "works" for link in world.open()), "a dead leg is found in the end"
             assert len(world.open()) == legs, world.feed.stats()
-            assert world.uncovered() == []
-            assert world.intake.n == len(world.lane.frames()) + world.intake.duplicates
-            assert world.lane.frames()[-1] == list(world.sent)[-1]
+            for name, sent in world.sent.items():
+                assert world.uncovered(name) == [], name
+                assert world.intakes[name].n == len(world.lanes[name].frames()) + world.intakes[name].duplicates
+                assert world.lanes[name].frames()[-1] == list(sent)[-1]
             await world.feed.stop()
+        return world
 
-    asyncio.run(work())
+    return asyncio.run(work())
 
 
 ACTS = st.tuples(
@@ -193,9 +216,9 @@ ACTS = st.tuples(
 
 
 @settings(max_examples=tries(40), deadline=None)
-@given(legs=st.integers(1, 3), story=st.lists(ACTS, max_size=12))
-def test_what_was_sent_and_is_not_recorded_lies_in_a_gap(legs: int, story: list[tuple[str, int, float]]) -> None:
-    live_through(legs, story)
+@given(legs=st.integers(1, 3), story=st.lists(ACTS, max_size=12), slowly=st.sampled_from([2, 12, 42, 44]))
+def test_what_was_sent_and_is_not_recorded_lies_in_a_gap(legs: int, story: list[tuple[str, int, float]], slowly: int) -> None:
+    live_through(legs, story, slowly=slowly)
 
 
 @pytest.mark.parametrize("how", ["frozen", "half-open"])
@@ -206,6 +229,30 @@ def test_an_old_leg_that_dies_in_a_handover_while_none_can_be_made(how: str) -> 
 @pytest.mark.parametrize("how", ["frozen", "half-open"])
 def test_a_leg_that_died_beside_its_twin_does_not_hide_the_twins_cut(how: str) -> None:
     live_through(2, [(how, 0, 4.0), ("cut", 1, 20.0)])
+
+
+def test_a_leg_that_died_before_its_handover_was_dead_for_streams_that_the_new_one_had_nothing_of_yet() -> None:
+    world = live_through(1, [("half-open", 0, 1.5), ("notice", 0, 60.0)])
+    for each in (BOOK, SLOW):
+        assert world.gaps(each)[0] == (Reason.SILENCE, 20.0, 21.55)
+
+
+@pytest.mark.parametrize("dead", [0, 1])
+def test_a_leg_that_is_left_and_dead_is_dead_for_slow_streams_too(dead: int) -> None:
+    world = live_through(2, [("half-open", dead, 1.75), ("cut", 1 - dead, 60.0)], slowly=44)
+    for each in (BOOK, SLOW):
+        assert world.gaps(each)[0] == (Reason.DISCONNECT, 21.75, 22.1)
+
+
+def test_what_is_missing_while_a_leg_seems_dead_ends_for_slow_streams_when_it_brings_the_others_again() -> None:
+    world = live_through(2, [("refuse", 0, 1.0), ("half-open", 0, 1.75), ("cut", 1, 1.5), ("works", 0, 60.0)])
+    assert world.gaps(BOOK)[0] == (Reason.DISCONNECT, 22.75, 24.5)
+    assert world.gaps(SLOW)[0] == (Reason.DISCONNECT, 22.75, 25.0), "looked at once a second"
+
+
+def test_a_new_leg_that_does_not_answer_makes_no_gap_of_what_the_old_one_brings() -> None:
+    world = live_through(1, [("notice", 0, 0.25), ("half-open", 1, 300.0), ("cut", 0, 60.0)], slowly=2)
+    assert [reason for each in (BOOK, SLOW) for reason, _, _ in world.gaps(each)] == [Reason.DISCONNECT] * 2
 
 
 def test_a_leg_that_dies_after_many_others_did_is_found_as_soon_as_the_first() -> None:

@@ -353,25 +353,16 @@ def test_one_of_two_legs_gone_is_no_gap() -> None:
 SECOND = 1_000_000_000
 
 
-@pytest.mark.parametrize(("heard_ns", "gaps"), [(9 * SECOND, 0), (5 * SECOND, 1), (0, 1)])
-def test_a_leg_that_is_left_and_brought_nothing_of_what_came_is_none(heard_ns: int, gaps: int) -> None:
+@pytest.mark.parametrize(("rest_dead", "gaps"), [(False, 0), (True, 1)])
+def test_a_leg_that_is_left_and_dead_is_none(rest_dead: bool, gaps: int) -> None:
     intake, lane = connected(BOOK)
     intake.connected(2, SECOND)
     intake.take(10 * SECOND, frame(BOOK, book(1)))
-    intake.disconnected(1, alive_ns=11 * SECOND, reason=Reason.DISCONNECT, conn="binance-1", heard_ns=heard_ns)
+    intake.disconnected(1, alive_ns=11 * SECOND, reason=Reason.DISCONNECT, conn="binance-1", rest_dead=rest_dead)
     assert intake.has_open == bool(gaps)
     intake.connected(3, 13 * SECOND)
     intake.take(14 * SECOND, frame(BOOK, book(9)))
     assert lane.gaps == [Gap(11 * SECOND, 13 * SECOND, Reason.DISCONNECT, None, conn="binance-1")][:gaps]
-
-
-def test_a_leg_that_has_just_come_is_not_held_to_what_came_before_it() -> None:
-    intake, lane = connected(BOOK)
-    intake.take(10 * SECOND, frame(BOOK, book(1)))
-    intake.connected(2, 20 * SECOND)
-    intake.disconnected(1, alive_ns=21 * SECOND, reason=Reason.DISCONNECT)
-    assert not intake.has_open
-    assert lane.gaps == []
 
 
 def test_a_leg_that_was_dead_while_it_was_the_only_one_has_a_gap_of_that_time_at_its_end() -> None:
@@ -379,21 +370,32 @@ def test_a_leg_that_was_dead_while_it_was_the_only_one_has_a_gap_of_that_time_at
     intake.take(9 * SECOND, frame(BOOK, book(1)))
     intake.connected(2, SECOND * 10)
     intake.take(13 * SECOND, frame(BOOK, book(9)))
-    intake.disconnected(1, alive_ns=9 * SECOND, reason=Reason.DISCONNECT, conn="binance-1", at_ns=13 * SECOND, heard_ns=13 * SECOND)
+    intake.disconnected(1, alive_ns=9 * SECOND, reason=Reason.DISCONNECT, conn="binance-1", was_dead=True)
     assert lane.gaps == [Gap(9 * SECOND, 10 * SECOND, Reason.SILENCE, None, conn="binance-1")]
     assert not intake.has_open
 
 
-@pytest.mark.parametrize(("alive_s", "ended_s"), [(13.0, 60.0), (12.995, 13.1), (12.1, 13.05)])
-def test_a_leg_that_brought_what_the_other_did_or_had_no_time_for_it_was_alive(alive_s: float, ended_s: float) -> None:
+@pytest.mark.parametrize(("alive_ns", "was_dead"), [(11 * SECOND, True), (9 * SECOND, False)])
+def test_a_leg_that_lived_when_another_came_has_no_gap_of_the_time_before(alive_ns: int, was_dead: bool) -> None:
     intake, lane = connected(BOOK)
     intake.take(9 * SECOND, frame(BOOK, book(1)))
     intake.connected(2, SECOND * 10)
     intake.take(13 * SECOND, frame(BOOK, book(9)))
-    at_ns = int(ended_s * SECOND)
-    alive_ns = int(alive_s * SECOND)
-    intake.disconnected(1, alive_ns=alive_ns, reason=Reason.DISCONNECT, at_ns=at_ns, heard_ns=13 * SECOND)
+    intake.disconnected(1, alive_ns=alive_ns, reason=Reason.DISCONNECT, was_dead=was_dead)
     assert lane.gaps == []
+
+
+def test_what_was_missing_since_a_leg_seemed_dead_ends_where_it_brings_again() -> None:
+    intake, lane = connected(BOOK)
+    intake.connected(2, SECOND)
+    intake.take(10 * SECOND, frame(BOOK, book(1)))
+    intake.disconnected(1, alive_ns=11 * SECOND, reason=Reason.DISCONNECT, rest_dead=True)
+    intake.comes_again(13 * SECOND)
+    assert not intake.has_open
+    intake.take(60 * SECOND, frame(BOOK, book(9)))
+    intake.comes_again(61 * SECOND)
+    intake.take(62 * SECOND, frame(BOOK, book(10)))
+    assert lane.gaps == [Gap(11 * SECOND, 13 * SECOND, Reason.DISCONNECT, None)]
 
 
 def test_a_silence_begins_where_the_gap_before_it_ended() -> None:

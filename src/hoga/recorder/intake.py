@@ -51,8 +51,6 @@ PATIENCE_NS = 5_000_000_000
 _RECHECK_NS = 20_000_000
 _LONE_KEPT = 8
 
-_BEHIND_NS = 1_000_000_000
-"""What came on another leg so long ago and not on this one does not merely come a moment later."""
 _InTime = Callable[[int, bytes], bool]
 
 
@@ -434,32 +432,26 @@ class Intake:
         self._overlap()
 
     def disconnected(
-        self,
-        leg: int,
-        *,
-        alive_ns: int,
-        reason: Reason,
-        conn: str | None = None,
-        at_ns: int = 0,
-        heard_ns: int | None = None,
+        self, leg: int, *, alive_ns: int, reason: Reason, conn: str | None = None, was_dead: bool = False, rest_dead: bool = False
     ) -> None:
         """Leg `leg`, of connection `conn`, brings nothing more; its last sign of life was at `alive_ns`.
 
-        That was known at `at_ns`. `heard_ns`: the last sign of life of those that are left, None when nobody can say. What came on others
-        alone, though there was time for it, proves that a leg was dead: it is a gap since then, as long as there was no other.
+        `was_dead`: what came on others alone proves that it was dead: a gap since then, as long as there was no other. `rest_dead`: those
+        that are left are.
         """
         if (began_ns := self._legs.pop(leg, None)) is None:
             return
         self._before_slow()
         lone, self._lone = self._lone, [each for each in self._lone if each[0] != leg]
-        if lone and not self.sequence.contiguous and self._was_dead(sign_ns := max(alive_ns, began_ns), at_ns):
+        if lone and was_dead and not self.sequence.contiguous:
+            sign_ns = max(alive_ns, began_ns)
             for _, from_ns, to_ns in (each for each in lone if each[0] == leg and sign_ns < each[2]):
                 self._emit(Gap(max(from_ns, sign_ns), to_ns, Reason.SILENCE, None, conn=conn))
         self._overlap()
         if self._legs:
             self.tag = self.index | next(iter(self._legs)) << 16
             self._lone_from_ns = max(self.last_recv_ns, alive_ns)
-            if self.down_since is not None or heard_ns is None or not self._was_dead(max(heard_ns, *self._legs.values()), at_ns):
+            if self.down_since is not None or not rest_dead:
                 return
             self.mode |= FRESH
         if self._healed is not None:
@@ -471,10 +463,10 @@ class Intake:
             self._emit(self._down_gap(alive_ns))
         self._down(max(self.last_recv_ns, alive_ns), reason, conn)
 
-    def _was_dead(self, sign_ns: int, at_ns: int) -> bool:
-        """Whether legs whose last sign of life was at `sign_ns` had, at `at_ns`, long since missed what others brought."""
-        newest_ns, _ = self.newest()
-        return newest_ns > sign_ns and max(newest_ns - sign_ns, at_ns - newest_ns) > _BEHIND_NS
+    def comes_again(self, now: int) -> None:
+        """A leg that was taken for dead lives: from `now` on nothing is missing any more, also where this stream has nothing to say."""
+        if self.down_since is not None and self._legs:
+            self._healed, self.down_since = self._down_gap(now), None
 
     def silent(self, since_ns: int) -> None:
         """The stream is judged silent since `since_ns`, though its connection lives: a gap until its next frame."""

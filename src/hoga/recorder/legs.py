@@ -20,15 +20,21 @@ from hoga.venues.spec import VenueSpec
 __all__ = ["Legs"]
 
 
+_BEHIND_NS = 1_000_000_000
+"""What came on another leg so long ago and not on this one does not merely come a moment later."""
+
+
 class _Tally:
-    """What a leg has brought of a stream. `alone_from`: since it is the only leg that brings it, the stream's own count is enough; it
-    stood there when that began. -1 while there are others."""
+    """What a leg has brought of a stream since `began_ns`. `alone_from`: since it is the only leg that brings it, the stream's own count
+    is enough; it stood there when that began. -1 while there are others. `unanswered`: when the stream was asked for on the leg once
+    more and nobody answered, it had brought so many; -1 when that was answered."""
 
-    __slots__ = ("alone_from", "n", "newest_ns")
+    __slots__ = ("alone_from", "began_ns", "n", "newest_ns", "unanswered")
 
-    def __init__(self) -> None:
+    def __init__(self, began_ns: int) -> None:
+        self.began_ns = began_ns
         self.n = self.newest_ns = 0
-        self.alone_from = -1
+        self.alone_from = self.unanswered = -1
 
 
 class _Leg(NamedTuple):
@@ -65,6 +71,7 @@ class Legs:
         self._lane_of = lane_of
         self._legs: dict[tuple[str, int], _Leg] = {}
         self._by_number: dict[int, _Leg] = {}
+        self._taken_for_dead: dict[int, tuple[int, list[Intake]]] = {}
         self._next_leg = 1
 
     def end_all(self, now: int) -> None:
@@ -73,9 +80,16 @@ class Legs:
             self._end_leg(leg, now, "stopped")
 
     def note_fresh(self, now: int) -> None:
-        """Tell the journals which streams have begun to come since the last call."""
+        """Tell the journals which streams have begun to come since the last call, and which come again."""
         for leg in self._legs.values():
             self._note_fresh(leg, now)
+        for number, (heard_ns, intakes) in list(self._taken_for_dead.items()):
+            leg = self._by_number[number]
+            if (again_ns := self._heard_ns(leg)) > heard_ns:
+                del self._taken_for_dead[number]
+                for intake in intakes:
+                    if self._brings(leg, intake.stream.name):
+                        intake.comes_again(again_ns)
 
     def notes_of(self, lane: Lane) -> list[LegNote]:
         """The legs that bring streams of the lane now, as a journal that begins says them."""
@@ -130,7 +144,10 @@ class Legs:
                 continue
             if name in leg.waiting:
                 intake.waits(leg.opened_ns[0], f"not subscribed yet: {why}")
-            else:
+                continue
+            if (tally := leg.tallies.get(name)) is not None:
+                tally.unanswered = self._brought(leg, name)[0]
+            if not any(self._brings(each, name) for each in self._legs.values()):
                 intake.silent(max(leg.opened_ns[0], intake.last_recv_ns, intake.seen_ns))
 
     def lacking(self, conn: str, epoch: int) -> Collection[str]:
@@ -140,9 +157,11 @@ class Legs:
 
     def _become_live(self, leg: _Leg, name: str, now: int) -> None:
         if name not in leg.waiting:
+            if (tally := leg.tallies.get(name)) is not None:
+                tally.unanswered = -1
             return
         leg.waiting.discard(name)
-        leg.tallies[name] = _Tally()
+        leg.tallies[name] = _Tally(now)
         intake = self.intakes.get(name)
         if intake is not None:
             intake.connected(leg.number, now)
@@ -180,23 +199,43 @@ class Legs:
         if leg is None:
             return
         self._end_leg(leg, end.at_ns, end.why, alive_ns=end.alive_ns)
-        others = [(each.tallies, max((self._brought(each, name)[1] for name in each.tallies), default=0)) for each in self._legs.values()]
+        was_dead = self._was_dead(leg, end.alive_ns, end.at_ns)
+        dead = [each for each in self._legs.values() if self._was_dead(each, self._heard_ns(each), end.at_ns)]
+        missed: list[Intake] = []
         for members in leg.lanes.values():
             for intake in members:
                 name = intake.stream.name
                 if leg.opened_ns:
+                    rest_dead = not any(each not in dead and self._brings(each, name) for each in self._legs.values())
+                    if rest_dead and intake.down_since is None:
+                        missed.append(intake)
                     intake.disconnected(
-                        leg.number,
-                        alive_ns=end.alive_ns,
-                        reason=end.reason,
-                        conn=conn,
-                        at_ns=end.at_ns,
-                        heard_ns=max((heard for tallies, heard in others if name in tallies), default=None),
+                        leg.number, alive_ns=end.alive_ns, reason=end.reason, conn=conn, was_dead=was_dead, rest_dead=rest_dead
                     )
                 elif epoch == 1 and end.reason is Reason.DISCONNECT and intake.began_ns is not None:
                     intake.waits(end.at_ns, f"not connected yet: {end.why}")
+        for each in dead:
+            _, earlier = self._taken_for_dead.get(each.number, (0, []))
+            self._taken_for_dead[each.number] = self._heard_ns(each), [*earlier, *missed]
         for name in leg.tallies:
             self._set_takes(name)
+
+    def _was_dead(self, leg: _Leg, alive_ns: int, at_ns: int) -> bool:
+        """Whether a leg whose last sign of life was at `alive_ns` had, at `at_ns`, long since missed what others brought of its streams:
+        any of them proves it for all, also for one that others brought nothing of yet."""
+        for name, tally in leg.tallies.items():
+            sign_ns, newest_ns = max(alive_ns, tally.began_ns), self.received(name)[1]
+            if newest_ns > sign_ns and max(newest_ns - sign_ns, at_ns - newest_ns) > _BEHIND_NS:
+                return True
+        return False
+
+    def _heard_ns(self, leg: _Leg) -> int:
+        """Receipt of the newest frame that the leg brought; 0: none."""
+        return max((self._brought(leg, name)[1] for name in leg.tallies), default=0)
+
+    def _brings(self, leg: _Leg, name: str) -> bool:
+        """Whether the stream comes on the leg, as far as anybody can say."""
+        return name in leg.tallies and leg.tallies[name].unanswered != self._brought(leg, name)[0]
 
     def received(self, name: str) -> tuple[int, int]:
         """(frames received in all, receipt of the newest) of a stream, by wire name."""
@@ -259,6 +298,7 @@ class Legs:
             lane.flush()
         self._legs.pop((leg.conn, leg.epoch), None)
         self._by_number.pop(leg.number, None)
+        self._taken_for_dead.pop(leg.number, None)
         leg.table.clear()
         for lane, members in lanes.items():
             indices = [intake.index for intake in members if intake.stream.name not in leg.waiting]
