@@ -11,8 +11,12 @@ from filelock import FileLock
 
 from hoga.archive.form.journal import EndNote, encode_header
 from hoga.archive.form.ledger import GapEntry, LiveEntry
+from hoga.archive.keep.leftover import note_left
 from hoga.archive.keep.life import LAST_FILE, LOCK_FILE, LastLife, LifeFile, StreamEnd, read_last_life, whole_session
+from hoga.archive.keep.merge import merge_day, pending_days
 from hoga.archive.keep.recover import find_journals, recover, recover_folder
+from hoga.archive.keep.seal import SealJob, _Sealer, seal_and_keep
+from hoga.archive.prove.verify import verify
 from hoga.core.errors import ArchiveBusy, DiskFull
 from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Stream
@@ -87,6 +91,68 @@ def test_two_sessions_that_died_in_one_minute_are_two_parts(desk: Desk) -> None:
     assert [path.name[-11:] for path in desk.archive.files("BTCUSDT", "orderbook")] == ["0_12-00.zip", "12-00_2.zip"]
     assert [line["lastUpdateId"] for line in desk.archive.lines("BTCUSDT", "orderbook")] == [1, 2, 7, 8]
     assert [gap.to_ns for gap in desk.archive.gaps("BTCUSDT", "orderbook")] == [NOON_NS + 30 * SECOND_NS, NOW_NS]
+
+
+def two_lives_in_a_minute(desk: Desk) -> tuple[Path, Path]:
+    """The journals of a life that died, and of the next one in the same minute."""
+    first = desk.journal([1, 2], ended=False)
+    start_ns = NOON_NS + 30 * SECOND_NS
+    return first, desk.journal([7, 8], start_ns=start_ns, session=f"{start_ns:x}", last=True)
+
+
+def check_both_lives(desk: Desk) -> None:
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        assert [line["lastUpdateId"] for line in desk.archive.lines(symbol, "orderbook")] == [1, 2, 7, 8]
+    for merged in (False, True):
+        if merged:
+            for kind in ("orderbook", "execution"):
+                for day in pending_days(desk.root / kind):
+                    merge_day(day, venue="binance", archive_format="zip", purge=True)
+        report = verify([desk.root])
+        assert report.ok, report.problems
+
+
+def test_a_minute_waits_for_an_earlier_life_of_it_that_could_not_be_sealed(desk: Desk) -> None:
+    blocked = desk.root / "orderbook" / "temporary" / "ETHUSDT_orderbook_2026-11-20"
+    blocked.write_text("a file in the place of the folder")
+    _, second = two_lives_in_a_minute(desk)
+    aside = second.rename(desk.root / second.name)
+    assert len(recover_folder(desk.folder, now_ns=NOON_NS + 30 * SECOND_NS).left) == 1
+    aside.rename(second)
+    blocked.unlink()
+    result = seal_and_keep(SealJob(journals=[str(second)]))
+    assert [what for what, _ in result.failed] == ["ETHUSDT orderbook 2026-11-20 12-00"], "the others are nobody's to wait for"
+    note_left(second.parent, second.name, [what for what, _ in result.failed])
+    assert recover_folder(desk.folder, now_ns=NOW_NS).failed == []
+    check_both_lives(desk)
+
+
+def test_a_recovery_that_cannot_seal_a_minute_leaves_what_came_later_in_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    two_lives_in_a_minute(desk)
+    write, refused = _Sealer._write, []
+
+    def refuse_once(sealer: _Sealer, temporary: Path, pieces: list[bytes]) -> None:
+        if "ETHUSDT" in temporary.name and not refused:
+            refused.append(temporary)
+            raise OSError(errno.ENOSPC, "no space left on device")
+        write(sealer, temporary, pieces)
+
+    monkeypatch.setattr(_Sealer, "_write", refuse_once)
+    report = recover_folder(desk.folder, now_ns=NOW_NS)
+    assert [job.only for job in report.left] == [frozenset({"ETHUSDT orderbook 2026-11-20 12-00"})] * 2
+    assert recover_folder(desk.folder, now_ns=NOW_NS).failed == []
+    check_both_lives(desk)
+
+
+def test_of_a_journal_that_cannot_be_read_nobody_knows_what_it_holds_of_a_minute(desk: Desk) -> None:
+    first, second = two_lives_in_a_minute(desk)
+    aside = first.rename(desk.root / first.name)
+    first.mkdir()
+    assert len(seal_and_keep(SealJob(journals=[str(second)])).failed) == 3
+    first.rmdir()
+    aside.rename(first)
+    assert recover_folder(desk.folder, now_ns=NOW_NS).failed == []
+    check_both_lives(desk)
 
 
 def test_a_life_that_ended_in_good_order_but_was_not_sealed_is_no_crash(desk: Desk) -> None:

@@ -613,6 +613,26 @@ async def test_what_a_start_could_not_recover_is_sealed_when_it_can_be_and_its_d
     assert report.ok, report.problems
 
 
+@pytest.mark.parametrize("interval_min", [1, 5])
+async def test_the_minute_that_a_life_begins_in_is_sealed_behind_what_the_last_one_left_of_it(
+    desk: Desk, pool: InlinePool, interval_min: int
+) -> None:
+    blocked = desk.root / "orderbook" / "temporary" / "ETHUSDT_orderbook_2026-11-20"
+    blocked.write_text("a file in the place of the folder")
+    desk.journal([1, 2], ended=False, interval_min=interval_min)
+    start_ns = NOON_NS + 30 * SECOND_NS
+    recovered = recover_folder(desk.folder, now_ns=start_ns)
+    blocked.unlink()
+    work = sealing(desk, pool, interval_min=interval_min)
+    work.take_over(recovered.left)
+    work.journal_closed(desk.journal([7, 8], start_ns=start_ns, session=f"{start_ns:x}", interval_min=interval_min, last=True))
+    assert await work.finish(timeout_s=LONG_S)
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        assert [line["lastUpdateId"] for line in desk.archive.lines(symbol, "orderbook")] == [1, 2, 7, 8]
+    report = verify([desk.root])
+    assert report.ok, report.problems
+
+
 @pytest.mark.parametrize("merged", [False, True])
 async def test_a_journal_sealed_in_part_is_not_sealed_twice_for_what_is_joined_or_merged_when_it_is_killed(
     desk: Desk, pool: InlinePool, merged: bool

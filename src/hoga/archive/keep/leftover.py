@@ -17,16 +17,19 @@ from typing import NamedTuple
 import msgspec
 
 from hoga.archive.form.chunks import read_chunks
-from hoga.archive.form.journal import CONTROL, JOURNAL_DIR, EndNote, JournalName, decode_note, parse_journal_name, read_header
+from hoga.archive.form.journal import CONTROL, JOURNAL_DIR, EndNote, JournalName, decode_note, journal_name, parse_journal_name, read_header
 from hoga.archive.form.notes import open_segment_note
 from hoga.archive.form.regular import read_regular
+from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.form.spans import Span
 from hoga.archive.keep.life import last_word_of
+from hoga.archive.keep.minute import ASIDE_SYMBOL
 from hoga.core.errors import ArchiveError
-from hoga.core.times import MINUTE_NS
+from hoga.core.streams import Kind
+from hoga.core.times import MINUTE_NS, day_of, minute_of
 from hoga.runtime.durable import unlink, write_file
 
-__all__ = ["journals_of_note", "neighbours", "note_left", "read_left", "unsealed"]
+__all__ = ["earlier_of_minute", "journals_of_note", "neighbours", "note_left", "read_left", "unsealed"]
 
 _LEFT_FILE = "left.json"
 _left_lock = threading.Lock()
@@ -77,6 +80,36 @@ def note_left(folder: Path, journal: str = "", names: Iterable[str] = ()) -> Non
                 unlink(folder / _LEFT_FILE, missing_ok=True)
         elif told != known or not journal:
             write_file(folder / _LEFT_FILE, [msgspec.json.encode({name: sorted(told[name]) for name in sorted(told)})])
+
+
+def earlier_of_minute(journal: Path) -> list[tuple[Path, frozenset[str] | None]]:
+    """Journals of the same minute that were begun before `journal`, of an earlier session or of its own lane; and the series that each is
+    still to be sealed for, as `SealResult.failed` names them; None: nobody knows."""
+    own = parse_journal_name(journal.name)
+    if own is None:
+        return []
+    names = [name for path in journal.parent.iterdir() if (name := parse_journal_name(path.name)) is not None]
+    same = [name for name in names if (name.day, name.minute) == (own.day, own.minute)]
+    before = [name for name in same if int(name.session, 16) < int(own.session, 16)]
+    before += [name for name in same if (name.lane, name.session) == (own.lane, own.session) and name.number < own.number]
+    paths = [journal.with_name(journal_name(name)) for name in before]
+    left = read_left(journal.parent) if paths else {}
+    return [(path, left[path.name] if path.name in left else _series_of(path)) for path in paths]
+
+
+def _series_of(journal: Path) -> frozenset[str] | None:
+    """What a journal is to be sealed for."""
+    try:
+        header = read_header(journal)
+    except FileNotFoundError:
+        return frozenset()
+    except (OSError, ArchiveError, msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    if header is None:  # it is put aside, or holds nothing
+        return frozenset()
+    day, minute = day_of(header.minute_ns), minute_of(header.minute_ns)
+    named = {(entry.stream.symbol, entry.stream.kind) for entry in header.streams} | {(ASIDE_SYMBOL, Kind.ASIDE)}
+    return frozenset(f"{SeriesDay(journal.parent, symbol, kind, day)} {minute}" for symbol, kind in named)
 
 
 def neighbours(directory: Path) -> list[Path]:

@@ -4,7 +4,8 @@ Sealing and recovering are the same act: `seal` reads whatever whole chunks the 
 series, appends the ledger entries, and removes the journals last. Killed anywhere in between, it is simply done again:
 
     1  every segment is written beside its place and fsynced
-    2  renamed into place; a minute that has one already gets the next part, a sealed file is never opened again
+    2  renamed into place; a minute that has one already gets the next part, a sealed file is never opened again, and parts come in the
+       order of their journals: a series waits while an earlier journal of the minute is still to be sealed for it
     3  the ledger entries are appended and fsynced
     4  what the next life must know of the streams is written down and fsynced (`archive.keep.life`)
     5  the journals are removed
@@ -36,6 +37,7 @@ from hoga.archive.form.ledger import LedgerEntry, SegmentEntry, append_entries
 from hoga.archive.form.notes import SegmentNote, open_segment_note
 from hoga.archive.form.segment import SegmentFacts, read_blocks, read_note
 from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.keep.leftover import earlier_of_minute
 from hoga.archive.keep.minute import ASIDE_SYMBOL, Minute, SealResult
 from hoga.archive.keep.seriesminute import SeriesMinute
 from hoga.core.errors import ArchiveError, SegmentCorrupt
@@ -112,7 +114,7 @@ def seal_and_keep(job: SealJob) -> SealResult:
             minute.read(path, header)
             minute.end(crash_to_ns=job.crash_to_ns if path is headed[-1][0] else None)
         result = _put_away(nameless, minute.result)
-        _Sealer(minute, [path.name for path, _ in headed], again=job.again, recovered=job.crash_to_ns is not None).run(job.only)
+        _Sealer(minute, [path for path, _ in headed], again=job.again, recovered=job.crash_to_ns is not None).run(job.only)
     return result
 
 
@@ -140,10 +142,11 @@ class _Staged(NamedTuple):
 class _Sealer:
     """Writes what a `Minute` holds."""
 
-    def __init__(self, minute: Minute, sources: list[str], *, again: bool, recovered: bool) -> None:
+    def __init__(self, minute: Minute, journals: list[Path], *, again: bool, recovered: bool) -> None:
         self._minute = minute
         self._header = minute.header
-        self._sources = sources
+        self._sources = [path.name for path in journals]
+        self._earlier = earlier_of_minute(journals[0])
         self._again = again
         self._state = "recovered" if recovered else "sealed"
         self._day = day_of(minute.header.minute_ns)
@@ -196,6 +199,9 @@ class _Sealer:
             self._tidy(folder, day)
         if (done := self._done(taken)) is not None:
             return _Staged(part, None, folder / done.file, done)
+        for earlier, names in self._earlier:
+            if names is None or self._name(part) in names:
+                raise ArchiveError(earlier, "an earlier part of this minute, which is still to be sealed: this one waits for it")
         number = max(taken, default=0) + 1
         stem = day.segment_stem(self._clock, part=number)
         target = folder / f"{stem}{suffix_of(self._header.archive_format)}"
