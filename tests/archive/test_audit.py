@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import shutil
@@ -33,6 +34,7 @@ from hoga.archive.prove.verify import verify
 from hoga.core.errors import ArchiveError
 from hoga.core.ledger import Gap, Reason
 from hoga.core.times import MINUTE_NS, SECOND_NS
+from hoga.runtime import durable
 from tests.archive.workshop import Workshop, agg_trade, book, fill_books, fill_trades
 from tests.archive_journal.desk import Desk
 from tests.recorder.workbench import NOON_NS
@@ -279,6 +281,29 @@ def test_a_batch_that_a_crash_cut_is_whole_after_the_second_try(tmp_path: Path) 
             lines = path.read_bytes().splitlines()
             assert breaks(lines) == [], cut
             assert [entry for entry in read_ledger(path) if not isinstance(entry, EndEntry)] == [*ENTRIES[:2], *batch]
+
+
+def test_what_a_try_appended_whose_sync_failed_is_written_again(tmp_path: Path) -> None:
+    """After a failed fsync the kernel may hold the bytes for written: the next fsync alone would bring them to no disk."""
+    path, steps = tmp_path / "ledger", list[tuple[str, bytes]]()
+    told = [msgspec.structs.replace(entry, journal="j", at=at + 1) for at, entry in enumerate(ENTRIES[1:])]
+
+    def watch(what: str, where: object, data: bytes) -> None:
+        steps.append((what, bytes(data)))
+        if what == "fsync" and len(steps) == 2:
+            raise OSError(errno.EIO, "Input/output error")
+
+    durable.watch(watch)
+    try:
+        with pytest.raises(OSError):
+            append_entries(path, told)
+        append_entries(path, told)
+    finally:
+        durable.watch(None)
+    whole = path.read_bytes()
+    assert list(read_ledger(path)) == told
+    assert steps[2:4] == [("write", whole), ("write", b"")]
+    assert steps[4][0] == "fsync"
 
 
 def test_links_hold(tmp_path: Path) -> None:

@@ -207,8 +207,9 @@ def ledger_lines(data: bytes) -> list[LedgerLine]:
 def append_entries(path: Path, entries: Iterable[LedgerEntry], *, again: bool = False, durable: bool = True) -> None:
     """Append entries to a ledger file; a torn last line is cut off first.
 
-    What an earlier try appended of them is left out: one just now, or with `again` however long ago. `durable`: fsync before returning.
-    A merge that folds the ledger at the same time (`remove_folded`) takes it with these entries or leaves it. Raises OSError.
+    What an earlier try appended of them is left out: one just now, or with `again` however long ago; and since its sync may have failed,
+    all is written over itself. `durable`: fsync before returning. A merge that folds the ledger at the same time (`remove_folded`)
+    takes it with these entries or leaves it. Raises OSError.
     """
     wanted = list(entries)
     if not wanted:
@@ -216,6 +217,8 @@ def append_entries(path: Path, entries: Iterable[LedgerEntry], *, again: bool = 
     with _opened(path) as fd:
         if again or _is_just_told(fd, {entry.journal for entry in wanted}):
             there = {_identity(entry) for entry in read_ledger(path)}
+            if any(_identity(entry) in there for entry in wanted):
+                _write_over(path)
             wanted = [entry for entry in wanted if _identity(entry) not in there]
         began = not os.fstat(fd).st_size
         _cut_torn_line(fd)
@@ -229,6 +232,16 @@ def append_entries(path: Path, entries: Iterable[LedgerEntry], *, again: bool = 
             fsync(fd)
             if began:
                 fsync_folder(path.parent)
+
+
+def _write_over(path: Path) -> None:
+    """Write what the file holds in its place once more. With a failed sync the kernel may have taken it for written, and a later one would
+    write nothing; nobody knows here whether one failed."""
+    fd = os.open(path, os.O_RDWR)
+    try:
+        write_all(fd, os.pread(fd, os.fstat(fd).st_size, 0))
+    finally:
+        os.close(fd)
 
 
 def remove_folded(path: Path, size: int) -> bool:
