@@ -183,17 +183,18 @@ def _sound(files: list[Path], check: Callable[[Path], object], total: Outcome) -
 def _journals(journals: list[Path], total: Outcome) -> tuple[frozenset[str], dict[Path, Span]]:
     """Name the open minutes; which of them a running recorder has, by name, and which an orderly end left, with their times.
 
-    A recorder recovers before it begins: beside journals of its own session those of an earlier one are what it could not."""
+    A recorder recovers before it begins: beside journals of its own session those of an earlier one are what it could not. While it
+    recovers, it has none of its own yet."""
     held = {folder: recorder_at_work(folder) for folder in {path.parent for path in journals}}
     waiting = unsealed(path for path in journals if not held[path.parent])
     newest = {folder: max(_session(path) for path in journals if path.parent == folder) for folder in held}
     written = {path for path in journals if held[path.parent] and _session(path) == newest[path.parent]}
     for path in journals:
         if path in written:
-            total.finding(path, "open", "a recorder is writing this minute")
+            total.finding(path, "open", "a recorder is writing this minute, or recovers it")
         elif held[path.parent]:
             if look(path) is not None:  # else it is sealed by now
-                why = "of an earlier session, and the recorder that is running could not seal it yet: it tries again; its log says why"
+                why = "of an earlier session: the recorder that is running recovers it now, or could not and tries again; its log says why"
                 total.problem(path, "unrecovered", why)
         elif path in waiting:
             total.finding(path, "unsealed", f"whole, and not sealed yet: the next start seals it, or hoga recover {path.parent}")
