@@ -10,6 +10,7 @@ import typer
 
 from hoga.cli._complete import keys
 from hoga.cli._output import note, print_json, print_table, print_text
+from hoga.cli._written import require_replaceable
 from hoga.core.errors import ConfigError, ConfigMistake
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def init(
     if file.exists() and not force:
         plain = "exists already and was left as it is; --force replaces it, another name writes another one"
         raise ConfigError([ConfigMistake(str(file), None, "FILE", "a file that exists", "a new file, or --force", plain=plain)])
+    require_replaceable("FILE", file)
     try:
         file.write_text(default_file(), encoding="utf-8")
     except OSError as error:

@@ -10,6 +10,7 @@ import typer
 
 from hoga.cli._output import error_line, note, print_json, print_text, print_wrapped, share_text
 from hoga.cli._recorded import mistake, nearest, require_present
+from hoga.cli._written import require_replaceable
 
 if TYPE_CHECKING:
     from hoga.history.coverage import CoverageDay, Facts
@@ -41,6 +42,10 @@ def coverage(
     require_present([path])
     if lang not in LANGUAGES:
         raise mistake("--lang", lang, f"one of {', '.join(LANGUAGES)}", nearest=nearest(lang, list(LANGUAGES)))
+    if page is not None:
+        if page.is_dir() or not page.parent.is_dir():
+            raise mistake("--html", str(page), "a file in a folder that exists")
+        require_replaceable("--html", page, [path])
     facts = coverage_facts([path], now_ns=time_ns())
     if page is not None:
         _write(facts, page, lang)
@@ -95,8 +100,6 @@ def _write(facts: Facts, page: Path, lang: str) -> None:
     from hoga.history import coverage_page
     from hoga.runtime.durable import write_result
 
-    if page.is_dir() or not page.parent.is_dir():
-        raise mistake("--html", str(page), "a file in a folder that exists")
     static = Path(coverage_page.__file__).parent / "static"
     style, script = ((static / name).read_text(encoding="utf-8") for name in ("coverage.css", "coverage.js"))
     write_result(page, [coverage_page.render(facts, lang=lang, style=style, script=script).encode()])

@@ -10,13 +10,15 @@ import typer
 from hoga.cli._complete import kinds, series
 from hoga.cli._output import note, print_json, print_text
 from hoga.cli._recorded import Fill, mistake, nearest, pick, require_kind, time_of
+from hoga.cli._written import require_replaceable
 
 if TYPE_CHECKING:
     from hoga.history.asking import Asked
 
 __all__ = ["register"]
 
-_FORMS = ("csv", "parquet", "hftbacktest")
+_SUFFIXES = {"csv": ".csv", "parquet": ".parquet", "hftbacktest": ".npz"}
+"""Form → how its files are named."""
 _TIMES = ("event", "transaction")
 
 
@@ -27,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 def export(
     target: Annotated[str, typer.Argument(metavar="PATH|VENUE:SYMBOL", help="What to read.", autocompletion=series)],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write; one that is there is replaced.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write. An earlier result is replaced, recorded data never.")],
     to: Annotated[str, typer.Option("--to", metavar="FORM", help="csv, parquet or hftbacktest.")],
     kind: Annotated[
         str | None, typer.Option(metavar="K", help="orderbook, execution, … [default: the only one].", autocompletion=kinds)
@@ -52,12 +54,15 @@ def export(
     """
     from hoga.history.export import export as write
 
-    form, clock = _word("--to", to, _FORMS), _word("--time", time, _TIMES)
-    asked = _asked(target, kind, start, end, data, every_kind=form == "hftbacktest")
+    form, clock = _word("--to", to, tuple(_SUFFIXES)), _word("--time", time, _TIMES)
     if out.is_dir():
         raise mistake("OUT", str(out), "the name of a file, not a folder")
     if not out.absolute().parent.is_dir():
         raise mistake("OUT", str(out), "a file in a folder that exists")
+    require_replaceable("OUT", out, [Path(target)])
+    if out.exists() and out.suffix == Path(target).suffix != _SUFFIXES[form]:  # the second capture of a pattern
+        raise mistake("OUT", str(out), f"a new file, or one that ends in {_SUFFIXES[form]}")
+    asked = _asked(target, kind, start, end, data, every_kind=form == "hftbacktest")
     written = write(asked, form, out, time=clock, shift_clock=shift_clock, fill=fill)
     if shift_clock:
         note(f"local times were moved by {written.shifted_ns / 1e6:g} ms")

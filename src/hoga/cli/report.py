@@ -11,6 +11,7 @@ import typer
 
 from hoga.cli._output import error_line, note, print_json, print_table, print_text
 from hoga.cli._recorded import mistake, nearest, require_present
+from hoga.cli._written import require_replaceable
 
 if TYPE_CHECKING:
     from hoga.app.report import Report
@@ -54,6 +55,8 @@ def report(
         raise mistake("--lang", lang, f"one of {', '.join(LANGUAGES)}", nearest=nearest(lang, list(LANGUAGES)))
     if out is not None and (out.is_dir() or not out.parent.is_dir()):
         raise mistake("--out", str(out), "a file in a folder that exists")
+    if out is not None:
+        require_replaceable("--out", out, journals)
     folders = [folder for each in journals for folder in journals_below(each)]
     if len(journals) == 1 and folders == journals:
         return _one(folders[0], out, lang=lang, last=last, as_json=as_json)

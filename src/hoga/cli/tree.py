@@ -12,6 +12,7 @@ import typer
 
 from hoga.cli._output import Progress, error_line, print_json, print_text
 from hoga.cli._recorded import mistake, require_present
+from hoga.cli._written import require_replaceable
 
 if TYPE_CHECKING:
     from hoga.tree.page import Told
@@ -55,7 +56,7 @@ def tree(
             file.seek(0)
             shutil.copyfileobj(file, sys.stdout.buffer)
     else:
-        told = _write_file(folder, extra, out)
+        told = _write_file(folder, extra, out, ignore)
         if as_json:
             print_json({"ok": not told.unread, "files": told.files, "folders": told.folders, "bytes": told.bytes, "page": str(out)})
         else:
@@ -65,13 +66,14 @@ def tree(
     return 1 if told.unread else 0
 
 
-def _write_file(folder: Path, extra: bytes, out: Path) -> Told:
+def _write_file(folder: Path, extra: bytes, out: Path, ignore: Path | None) -> Told:
     from hoga.runtime.durable import fsync, install, is_special, temporary_for, unlink, write_fault
 
     if out.is_dir() or is_special(out):
         raise mistake("-o", str(out), "the name of a file")
     if not out.parent.is_dir():
         raise mistake("-o", str(out), "a file in a folder that exists")
+    require_replaceable("-o", out, () if ignore is None else [ignore])
     temporary = temporary_for(out)
     try:
         with temporary.open("w+b") as file:

@@ -17,10 +17,15 @@ from hoga.core.errors import ArchiveBusy
 from hoga.history.rows import Facts
 from hoga.runtime import durable
 
-__all__ = ["Entry", "Index"]
+__all__ = ["Entry", "Index", "is_indexed"]
 
 _FILE = ".backfill.jsonl"
 _LOCK = ".backfill.lock"
+
+
+def is_indexed(path: Path) -> bool:
+    """Whether a file lies among those that were fetched into a folder."""
+    return (path.parent / _FILE).exists()
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
