@@ -21,7 +21,7 @@ from hoga.archive.form.envelope import is_own, payload_of, recv_ns_of
 from hoga.archive.form.lists import LIST_PREFIX, LIST_SUFFIX, read_list
 from hoga.archive.form.manifest import read_manifest
 from hoga.archive.form.origin import origin_of, streams_of
-from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.seriesday import SeriesDay, distinct
 from hoga.archive.form.spans import Span, clipped, joined, without
 from hoga.archive.form.text import split_lines
 from hoga.archive.read.merged import Run, read_merged
@@ -87,7 +87,7 @@ def timelines_of(wanted: Wanted) -> dict[str, ArchiveTimeline]:
     """
     opened = OpenMinutes(wanted.journals)
     low, high = wanted.start_ns or 0, _FOREVER if wanted.end_ns is None else wanted.end_ns
-    near = [day for day in sorted(set(wanted.days)) if day_start_ns(day.day) < high and day_start_ns(day.day) + 2 * DAY_NS > low]
+    near = [day for day in sorted(distinct(wanted.days)) if day_start_ns(day.day) < high and day_start_ns(day.day) + 2 * DAY_NS > low]
     grouped: dict[tuple[str, Path, str, str], list[SeriesDay]] = {}
     beside: dict[tuple[str, str], list[SeriesDay]] = {}
     for day in near:

@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 from hoga.archive.form.discover import discover, venue_of
 from hoga.archive.form.layout import FORMATS, parse_day, parse_segment
-from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.seriesday import SeriesDay, distinct
 from hoga.archive.form.store import list_names, look
 from hoga.archive.read.openminute import days_with_open
 from hoga.core.errors import ArchiveError, HogaError
 from hoga.core.times import DAY_NS, day_start_ns, parse_time_ns
 from hoga.venues.registry import VENUES
 
-__all__ = ["Asked", "AskedSeries", "Misasked", "Moment", "What", "ask", "ask_all", "kinds_of", "moment_ns", "series_of"]
+__all__ = ["Asked", "AskedSeries", "Misasked", "Moment", "What", "ask", "ask_all", "kinds_of", "merged", "moment_ns", "series_of"]
 
 What = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 Moment = int | str | date | datetime
@@ -69,12 +69,24 @@ def ask_all(what: What, kind: str | None, day: str | date | None, start: Moment 
     words = _words_of(what)
     if not words:
         raise Misasked("load: nothing is named; expected venue:SYMBOL, a path, or a list of these")
-    found: dict[tuple[object, ...], AskedSeries] = {}
-    for word in words:
-        for series in _series_of(word, kind, Path(root)):
-            found.setdefault((series.venue, series.symbol, series.kind, series.capture), series)
-    inside = [series._replace(days=[each for each in series.days if _touches(each.day, start_ns, end_ns)]) for series in found.values()]
+    found = merged(series for word in words for series in _series_of(word, kind, Path(root)))
+    inside = [series._replace(days=[each for each in series.days if _touches(each.day, start_ns, end_ns)]) for series in found]
     return Asked(inside, start_ns, end_ns)
+
+
+def merged(series: Iterable[AskedSeries]) -> list[AskedSeries]:
+    """Each series once, with the days, journals and files of all the paths that named it, each of these once, too."""
+    found: dict[tuple[object, ...], list[AskedSeries]] = {}
+    for each in series:
+        found.setdefault((each.venue, each.symbol, each.kind, each.capture), []).append(each)
+    return [_merged(same) for same in found.values()]
+
+
+def _merged(same: list[AskedSeries]) -> AskedSeries:
+    days = distinct(sorted((day for each in same for day in each.days), key=lambda day: (day.day, day.directory, day.only)))
+    journals = {path.resolve(): path for each in same for path in each.journals}
+    files = {path.resolve(): path for each in same for path in each.files}
+    return same[0]._replace(days=days, journals=sorted(journals.values()), files=tuple(files.values()))
 
 
 def ask(what: What, kind: str | None, day: str | date | None, start: Moment | None, end: Moment | None, root: str | Path) -> Asked:
@@ -170,7 +182,8 @@ def _of_path(path: Path, kind: str | None) -> list[AskedSeries]:
         from hoga.history.tables import series_of_table
 
         if (published := series_of_published(path)) is not None:
-            return _of_kind([published], kind if kind is None else kind.lower(), str(path))
+            wanted = kind if kind is None else kind.lower()
+            return _of_kind([published], published.kind if wanted == published.kind.partition("-")[0] else wanted, str(path))
         return _of_kind(series_of_table(path), kind, str(path))
     is_ours = _is_folder(path) or parse_day(path.name) is not None or parse_segment(path.name) is not None
     if path.is_dir() and kind is not None and kind.lower() in _FILE_KINDS:

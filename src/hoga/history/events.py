@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from hoga.archive.read.openminute import OpenMinutes
 from hoga.archive.read.told import names_of
 from hoga.core.errors import ArchiveError
 from hoga.core.streams import Series, Stream
-from hoga.history.asking import Asked, AskedSeries, Moment, What, ask, kinds_of
+from hoga.history.asking import Asked, AskedSeries, Moment, What, ask, kinds_of, merged
 from hoga.hub.events import EVENTS, BaseWebSocketEvent, GapEvent
 from hoga.venues.registry import VENUES
 
@@ -48,24 +48,13 @@ def read(
         ArchiveError: no such path or series, or it cannot be read. SegmentCorrupt: damage; everything before it was given.
     """
     asked = [ask(word, wanted, day, start, end, root) for word in _words(what) for wanted in _kinds(word, kind, root)]
-    series = _joined(each for one in asked for each in one.series)
+    series = merged(each for one in asked for each in one.series)
+    for capture in (each.capture for each in series if each.capture is not None):
+        raise ArchiveError(capture, "is no archive: hoga.load reads captures, and hoga sim --replay plays them")
     opened_minutes = OpenMinutes(sorted({path for each in series for path in each.journals}))
     streams = [_streams(each, opened_minutes) for each in series]
     told = [(each, found) for each, found in zip(series, streams, strict=True) if kind is not None or _are_events(found)]
     return _events([each for each, _ in told], [found for _, found in told], asked[0], fill=fill) if told else iter(())
-
-
-def _joined(series: Iterable[AskedSeries]) -> list[AskedSeries]:
-    """Each series once, with the days of all the paths that named it. Raises ArchiveError for a capture."""
-    found: dict[tuple[str, str, str], AskedSeries] = {}
-    for each in series:
-        if each.capture is not None:
-            raise ArchiveError(each.capture, "is no archive: hoga.load reads captures, and hoga sim --replay plays them")
-        before = found.get((each.venue, each.symbol, each.kind), each)
-        days = sorted({*before.days, *each.days}, key=lambda day: (day.day, day.directory, day.only))
-        journals = sorted({*before.journals, *each.journals})
-        found[each.venue, each.symbol, each.kind] = each._replace(days=days, journals=journals)
-    return list(found.values())
 
 
 def _are_events(streams: list[Stream]) -> bool:

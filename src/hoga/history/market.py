@@ -17,7 +17,7 @@ import numpy as np
 
 from hoga.archive.form.envelope import is_healed, is_own, payload_of, receipts_at
 from hoga.archive.form.manifest import read_manifest
-from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.seriesday import SeriesDay, distinct
 from hoga.archive.form.text import line_ends, split_lines
 from hoga.archive.form.wanted import classic_shapes
 from hoga.archive.read.merged import moments_of
@@ -110,7 +110,7 @@ def recorded_of(
     low, high = span
     found: dict[tuple[str, str], list[SeriesDay]] = {}
     before: dict[tuple[str, str], list[SeriesDay]] = {}
-    for day in sorted(set(days), key=lambda each: (each.day, each.directory)):
+    for day in sorted(distinct(days), key=lambda each: (each.day, each.directory, each.only)):
         if day_start_ns(day.day) < high and day_start_ns(day.day) + DAY_NS > low - REACH_NS:
             symbol = f"{venue_of(day)}:{day.symbol}"
             if symbol in symbols:

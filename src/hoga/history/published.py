@@ -76,15 +76,20 @@ def series_in_folder(folder: Path, kind: str) -> list[AskedSeries]:
         hit = _NAME.match(path.name)
         told = _told(path) if hit is not None and path.parent.name != "superseded" else None
         if hit is not None and told is not None and told.kind.lower() == name and interval in ("", hit["label"]):
-            timed = f"{name}-{hit['label']}" if hit["label"].lower() != name else name
-            found.setdefault((told.venue, told.symbol, timed), []).append(path)
+            found.setdefault((told.venue, told.symbol, _timed(told, hit)), []).append(path)
     return [AskedSeries(*key, [], [], files=tuple(paths)) for key, paths in sorted(found.items())]
 
 
 def series_of_published(path: Path) -> AskedSeries | None:
     """The series of one such file; None for a Parquet file of another making."""
     told = _told(path)
-    return None if told is None else AskedSeries(told.venue, told.symbol, told.kind.lower(), [], [], files=(path,))
+    return None if told is None else AskedSeries(told.venue, told.symbol, _timed(told, _NAME.match(path.name)), [], [], files=(path,))
+
+
+def _timed(told: _Told, hit: re.Match[str] | None) -> str:
+    """The kind with the interval that the file's name tells: `klines-1h`."""
+    kind = told.kind.lower()
+    return kind if hit is None or hit["label"].lower() == kind else f"{kind}-{hit['label']}"
 
 
 def published_batches(series: AskedSeries, start_ns: int, end_ns: int, *, exact: bool) -> Iterator[Arrays]:

@@ -108,6 +108,21 @@ async def test_several_symbols_come_by_time(past: Past) -> None:
     assert both.series.tolist().count(0) == both.series.tolist().count(1) == 80
 
 
+async def test_a_list_of_files_is_all_of_them_and_each_once(past: Past) -> None:
+    await past.backfill("2026-03-01", "2026-03-02")
+    await past.backfill("2026-03-01", "2026-03-02", name="klines", interval="1h")
+    await past.backfill("2026-03-01", "2026-03-02", name="klines", interval="1d")
+    trades = sorted(past.folder.glob("BTCUSDT-aggTrades-*.parquet"))
+    assert len(trades) == 2
+    for what in (trades, trades[::-1], [*trades, past.folder, trades[0]]):
+        assert hoga.load(what, "aggtrades").numpy().trade_id.tolist() == loaded(past).numpy().trade_id.tolist()
+    candles = sorted(past.folder.parent.rglob("BTCUSDT-1h-*.parquet"))
+    for what in (candles, [*candles, past.folder.parent]):
+        assert len(hoga.load(what, "klines-1h").numpy().start_ns) == 48
+    with pytest.raises(ValueError, match=r"several kinds; name one: klines-1d, klines-1h"):
+        hoga.load([*candles, *past.folder.parent.rglob("BTCUSDT-1d-*.parquet")])
+
+
 async def test_what_was_not_fetched_says_how_to(past: Past) -> None:
     await past.backfill("2026-03-01", "2026-03-01")
     with pytest.raises(ArchiveError, match="hoga backfill --symbols ETHUSDT"):

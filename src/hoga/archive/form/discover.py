@@ -10,7 +10,7 @@ import msgspec
 from hoga.archive.form.journal import JOURNAL_DIR, LAST_FILE
 from hoga.archive.form.layout import COLLECTORS_DIR, FORMATS, HEALED_SUFFIX, parse_day, parse_segment
 from hoga.archive.form.lists import is_list
-from hoga.archive.form.seriesday import SeriesDay
+from hoga.archive.form.seriesday import SeriesDay, distinct
 from hoga.archive.form.store import is_mounted, list_names, look
 from hoga.core.errors import ArchiveError
 
@@ -55,7 +55,7 @@ def discover(paths: Iterable[Path]) -> Found:
             days.add(_of_file(_whole(path)))
         else:
             raise ArchiveError(path, "no such file or folder")
-    in_order = sorted(days, key=lambda item: (item.day, item.symbol, item.kind, item.directory, item.only))
+    in_order = sorted(distinct(days), key=lambda item: (item.day, item.symbol, item.kind, item.directory, item.only))
     return Found(in_order, sorted(journals), sorted(unread.items()), sorted(lists), sorted(lives))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from hoga.archive.form.layout import FORMATS, day_stem, segment_stem
 from hoga.archive.form.store import look
 
-__all__ = ["SeriesDay"]
+__all__ = ["SeriesDay", "distinct"]
 
 
 class SeriesDay(msgspec.Struct, frozen=True, order=True):
@@ -55,3 +56,14 @@ class SeriesDay(msgspec.Struct, frozen=True, order=True):
     def ledger(self) -> Path:
         """Where its ledger is, until the day is merged."""
         return self.folder / f"{self.stem}.ledger.jsonl"
+
+
+def distinct(days: Iterable[SeriesDay]) -> list[SeriesDay]:
+    """Each day once, in the order given, however its path was spelled; a single segment not where the whole of its day is there, too."""
+    folders: dict[Path, Path] = {}
+    found: dict[tuple[Path, str, str, str, str], SeriesDay] = {}
+    for day in days:
+        folder = folders[day.directory] if day.directory in folders else folders.setdefault(day.directory, day.directory.resolve())
+        only = str(Path(day.only).resolve()) if day.only else ""
+        found.setdefault((folder, day.symbol, day.kind, day.day, only), day)
+    return [day for (*series_day, only), day in found.items() if not only or (*series_day, "") not in found]
