@@ -50,10 +50,14 @@ def print_json(value: Any) -> None:
 
 
 def json_text(value: Any) -> str:
-    """A result as one JSON document."""
+    """A result as one JSON document. Names of files that are no text have escapes for their bytes, as `os.fsencode` takes them back."""
     import msgspec
 
-    return msgspec.json.encode(value).decode()
+    try:
+        return msgspec.json.encode(value).decode()
+    except UnicodeEncodeError:
+        text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False, separators=(",", ":"))
+        return text.encode(errors="backslashreplace").decode()
 
 
 def forget_stdout() -> None:

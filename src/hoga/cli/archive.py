@@ -99,13 +99,14 @@ def consolidate(
     require_present([path])
     require_day(day)
     today = datetime.now(UTC).date().isoformat()
-    days = [each for each in discover([path]).days if not each.only]
+    found = discover([path])
+    days = [each for each in found.days if not each.only]
     bare = [each for each in days if day in (None, each.day) and classic_day(each) is not None]
     due = [each for each in days if each.folder.is_dir() and (each.day == day if day else each.day < today)]
     done: list[dict[str, object]] = []
-    failed: list[dict[str, str]] = []
+    failed = [{"what": str(each), "why": f"cannot be listed: {why}"} for each, why in found.unread]
     jobs = [(_adopt_day, each) for each in bare if adopt and each not in due] + [(partial(_merge_day, keep=keep), each) for each in due]
-    jobs += [(_convert_day, each) for each in discover([path]).days if parquet and not each.only and day in (None, each.day)]
+    jobs += [(_convert_day, each) for each in found.days if parquet and not each.only and day in (None, each.day)]
     with Progress("consolidate", total=len(jobs)) as progress:
         for job, each in jobs:
             try:
@@ -183,7 +184,7 @@ def ls(
             error_line(row.why)
     unread = discover([path]).unread
     for folder, why in unread:
-        error_line(f"{folder}: the folder cannot be listed: {why}")
+        error_line(f"{folder}: cannot be listed: {why}")
     status = 1 if unread or any(row.state == "damaged" for row in rows) else 0
     if as_json:
         print_json(rows)

@@ -59,7 +59,7 @@ def coverage(
     for why in damaged:
         error_line(why)
     for folder, reason in facts.unread:
-        error_line(f"{folder}: the folder cannot be listed: {reason}")
+        error_line(f"{folder}: cannot be listed: {reason}")
     return 1 if damaged or facts.unread else 0
 
 
@@ -102,4 +102,4 @@ def _write(facts: Facts, page: Path, lang: str) -> None:
 
     static = Path(coverage_page.__file__).parent / "static"
     style, script = ((static / name).read_text(encoding="utf-8") for name in ("coverage.css", "coverage.js"))
-    write_result(page, [coverage_page.render(facts, lang=lang, style=style, script=script).encode()])
+    write_result(page, [coverage_page.render(facts, lang=lang, style=style, script=script).encode(errors="backslashreplace")])

@@ -49,7 +49,7 @@ class SeriesFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """An archive, as it stood at `now_ns`. `unread`: (folder, why) of what may be there and could not be listed."""
+    """An archive, as it stood at `now_ns`. `unread`: (path, why) of what may be there and could not be listed."""
 
     now_ns: int
     series: list[SeriesFacts]

@@ -95,7 +95,7 @@ def _mirrored(data: Path, to: Path, bucket: Bucket, on_file: Callable[[], None])
     found = discover([data])
     bucket.entries(to)  # a store that is not there, or not ours, is one line and not one for each file
     for folder, why in found.unread:
-        yield Mirrored(str(folder), "failed", why=f"the folder cannot be listed: {why}; what is in it is not sent")
+        yield Mirrored(str(folder), "failed", why=f"cannot be listed: {why}; what is there is not sent")
     for path in found.lists:
         yield _sent(path, to / place_of(path, data), bucket, None)
         on_file()

@@ -8,22 +8,26 @@ from pathlib import Path
 import msgspec
 
 from hoga.archive.form.journal import JOURNAL_DIR, LAST_FILE
-from hoga.archive.form.layout import COLLECTORS_DIR, FORMATS, HEALED_SUFFIX, parse_day, parse_segment
+from hoga.archive.form.layout import COLLECTORS_DIR, FORMATS, HEALED_SUFFIX, DayName, parse_day, parse_segment
 from hoga.archive.form.lists import is_list
 from hoga.archive.form.seriesday import SeriesDay, distinct
 from hoga.archive.form.store import is_mounted, list_names, look
 from hoga.core.errors import ArchiveError
 
-__all__ = ["Found", "discover", "venue_of"]
+__all__ = ["NO_TEXT", "Found", "discover", "venue_of"]
 
 _TEMPORARY = "temporary"
 _APART = {COLLECTORS_DIR, ".uniting"}
 """What the archive beside them was made of, or is being made of: found only by whoever names it."""
 
 
+NO_TEXT = "its name is no UTF-8; rename it"
+"""Why a file of the archive is left out that has another system's bytes in its path: no manifest and no report could name it."""
+
+
 class Found(msgspec.Struct, frozen=True):
-    """What lies under some paths: days in order of day, symbol and kind, the journals of open minutes, (folder, why) of
-    folders whose names the system would not tell, the kept lists of instruments, and what lives have left to the next one."""
+    """What lies under some paths: days in order of day, symbol and kind, the journals of open minutes, (path, why) of
+    folders whose names the system would not tell and of files whose own is no text, the kept lists of instruments, and what lives have left to the next one."""
 
     days: list[SeriesDay]
     journals: list[Path]
@@ -33,8 +37,8 @@ class Found(msgspec.Struct, frozen=True):
 
     def require_whole(self) -> None:
         """Raises ArchiveError when something may be there that could not be found."""
-        for folder, why in self.unread:
-            raise ArchiveError(folder, f"the folder cannot be listed: {why}", hint="what is in it is not told")
+        for path, why in self.unread:
+            raise ArchiveError(path, f"cannot be listed: {why}", hint="what is there is not told")
 
 
 def discover(paths: Iterable[Path]) -> Found:
@@ -52,7 +56,10 @@ def discover(paths: Iterable[Path]) -> Found:
         if found is not None and found.is_folder:
             _walk(_whole(path), days, journals, unread, lists, lives)
         elif found is not None or parse_day(path.name) is not None:
-            days.add(_of_file(_whole(path)))
+            day = _of_file(_whole(path))
+            if not _is_text(f"{venue_of(day.directory)}/{day.symbol}"):
+                raise ArchiveError(path, NO_TEXT)
+            days.add(day)
         else:
             raise ArchiveError(path, "no such file or folder")
     in_order = sorted(distinct(days), key=lambda item: (item.day, item.symbol, item.kind, item.directory, item.only))
@@ -65,9 +72,20 @@ def venue_of(directory: Path) -> str:
 
 
 def _walk(root: Path, days: set[SeriesDay], journals: set[Path], unread: dict[Path, str], lists: set[Path], lives: set[Path]) -> None:
+    def take(name: DayName, directory: Path, path: Path) -> None:
+        if is_text(path, venue_of(directory)):
+            days.add(SeriesDay(directory, name.symbol, name.kind, name.day))
+
+    def is_text(path: Path, venue: str = "") -> bool:
+        """Whether what is below the folder that was named can be told; if not, it is told that it cannot."""
+        found = _is_text(f"{path.relative_to(root) if path != root else root.name}{venue}")
+        if not found:
+            unread[path] = NO_TEXT
+        return found
+
     own = parse_day(root.name)
     if own is not None and not own.suffix and root.parent.name == _TEMPORARY:
-        days.add(SeriesDay(root.parent.parent, own.symbol, own.kind, own.day))
+        take(own, root.parent.parent, root)
         return
 
     folders = [root]
@@ -83,7 +101,7 @@ def _walk(root: Path, days: set[SeriesDay], journals: set[Path], unread: dict[Pa
             for child in children:
                 name = parse_day(child.name)
                 if name is not None and not name.suffix:
-                    days.add(SeriesDay(here.parent, name.symbol, name.kind, name.day))
+                    take(name, here.parent, child)
             children = [child for child in children if parse_day(child.name) is None]
             folders += [child for child in reversed(children) if not child.is_symlink()]
             continue
@@ -91,16 +109,24 @@ def _walk(root: Path, days: set[SeriesDay], journals: set[Path], unread: dict[Pa
             file = entry.path.name
             if entry.is_folder and not file.endswith(tuple(FORMATS.values())):  # a folder may bear a day file's name
                 continue
-            if file.endswith(".journal"):
+            if file.endswith(".journal") and is_text(entry.path):
                 journals.add(entry.path)
-            if is_list(file):
+            if is_list(file) and is_text(entry.path):
                 lists.add(entry.path)
-            if file == LAST_FILE and here.name == JOURNAL_DIR:
+            if file == LAST_FILE and here.name == JOURNAL_DIR and is_text(entry.path):
                 lives.add(entry.path)
             name = parse_day(file)
             if name is not None and name.suffix and parse_segment(file) is None and here.parent.name != _TEMPORARY:
-                days.add(SeriesDay(here, name.symbol, name.kind, name.day))
+                take(name, here, entry.path)
         folders += [child for child in reversed(children) if child.name not in _APART and not child.is_symlink()]
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _whole(path: Path) -> Path:

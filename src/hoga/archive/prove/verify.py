@@ -66,7 +66,7 @@ def verify(paths: list[Path], *, jobs: int | None = 1, progress: Progress | None
         for path in paths:
             total.problem(path, "empty", "there is no archive here: nothing to verify")
     for folder, why in found.unread:
-        total.problem(folder, "unreadable", f"the folder cannot be listed: {why}")
+        total.problem(folder, "unreadable", f"cannot be listed: {why}")
     _sound(found.lists, check_list, total)
     _sound(found.lives, check_last_life, total)
     running, waiting = _journals(found.journals, total)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from hoga.archive.form.discover import Found, discover, venue_of
+from hoga.archive.form.discover import NO_TEXT, Found, discover, venue_of
 from hoga.archive.form.layout import parse_segment, suffix_of
 from hoga.archive.form.ledger import SegmentEntry, read_ledger
 from hoga.archive.form.manifest import read_manifest
@@ -88,8 +88,9 @@ def unite_archives(
         on_done: how many days are done, and of how many.
     """
     found = [(archive, discover([archive.root])) for archive in archives]
+    unnamed = [path for _, listed in found for path, why in listed.unread if why == NO_TEXT]
     for _, listed in found:
-        listed.require_whole()
+        msgspec.structs.replace(listed, unread=[each for each in listed.unread if each[1] != NO_TEXT]).require_whole()
     wanted = sorted({_wanted(each) for _, found_in in found for each in found_in.days if not each.only and day in (None, each.day)})
     recording = {_wanted(each) for _, found_in in found for each in OpenMinutes(found_in.journals).days()}
     with _work_folder(out) as work:
@@ -100,6 +101,7 @@ def unite_archives(
         for number, each in enumerate(wanted, 1):
             yield _one(each, recording, ready, into)
             on_done(number, len(wanted))
+    yield from (Done(what=str(path), why=f"cannot be listed: {NO_TEXT}") for path in unnamed)
 
 
 class _Into(NamedTuple):
