@@ -97,6 +97,19 @@ def test_what_is_missing_is_one_line_and_exit_1(hoga: Hoga, urls: dict[str, str]
     assert ran.err.splitlines()[-1] == f"hoga: BTCUSDT-aggTrades-{days_ago(0)}.zip: the day is not over"
 
 
+@pytest.mark.parametrize("end", ["9999-12-31", "2026-02-30", "2026-3-1", "0001-01-01"])
+def test_what_is_no_day_is_refused(hoga: Hoga, end: str) -> None:
+    ran = hoga("--start-date", "2026-01-01", "--end-date", end, "--symbols", "BTCUSDT")
+    assert (ran.status, ran.err.count("\n")) == (2, 1)
+    assert f"--end-date: found {end}, expected a day as YYYY-MM-DD" in ran.err
+
+
+def test_the_days_to_come_are_one_line(hoga: Hoga, urls: dict[str, str]) -> None:
+    ran = hoga("--start-date", days_ago(2), "--end-date", "2261-12-31", "--symbols", "BTCUSDT", url=urls["binance"])
+    assert (ran.status, ran.err.count("the day is not over")) == (1, 1)
+    assert ran.err.splitlines()[-1] == f"hoga: BTCUSDT-aggTrades-{days_ago(0)}…2261-12-31: the day is not over"
+
+
 def test_a_dry_run_is_a_table(tmp_path: Path, hoga: Hoga, urls: dict[str, str]) -> None:
     ran = hoga(*RANGE, "--symbols", "BTCUSDT", "--dry-run", url=urls["binance"])
     assert ran.status == 0

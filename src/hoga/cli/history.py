@@ -12,6 +12,7 @@ from hoga.cli._output import Progress, error_line, note, print_json, print_table
 from hoga.cli._recorded import mistake, require_present
 from hoga.cli.config import ConfigOption, DataOption, JsonOption, SetOption
 from hoga.cli.run import load_for_run
+from hoga.core.times import is_day
 
 if TYPE_CHECKING:
     from hoga.history.backfill import BackfillReport, Job
@@ -128,10 +129,9 @@ async def _one(job: Job) -> BackfillReport:
 
 
 def _day(option: str, text: str) -> date:
-    try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
-    except ValueError:
-        raise mistake(option, text, "a day as YYYY-MM-DD") from None
+    if not is_day(text):
+        raise mistake(option, text, "a day as YYYY-MM-DD")
+    return date.fromisoformat(text)
 
 
 def _document(report: BackfillReport, *, dry_run: bool) -> dict[str, object]:

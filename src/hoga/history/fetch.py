@@ -78,14 +78,16 @@ class Fetcher:
         """Every file right below `prefix`. Raises VenueError."""
         found: list[Listed] = []
         marker: str | None = None
+        seen: set[str] = set()
         while True:
             page = await self._again(partial(self._page, prefix, marker), attempts=_LIST_ATTEMPTS)
             found += page.files
             if page.marker is None:
                 return found
-            if page.marker == marker:
+            if page.marker in seen:
                 raise WireFault(self._listings.venue, f"the list of {prefix} goes on from {excerpt(page.marker)} for ever")
             marker = page.marker
+            seen.add(marker)
 
     async def _page(self, prefix: str, marker: str | None) -> Page:
         return await self._listings.read(page_query(prefix, marker), read_page)

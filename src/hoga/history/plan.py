@@ -17,6 +17,11 @@ from hoga.venues.history import HistorySpec
 __all__ = ["CHECKSUM", "Missing", "Plan", "Planned", "Published", "Series", "days_between", "file_name", "plan", "published", "span_of"]
 
 CHECKSUM = ".CHECKSUM"
+_NOT_OVER = "the day is not over"
+_NOT_YET = "not published yet: files come the day after, at times later"
+_NOT_LISTED = "the archive lists no such file"
+_DAY_BY_DAY = (_NOT_YET, _NOT_LISTED)
+"""Why a file is missing that may come, or should be there: each is told by its own name."""
 
 
 class Series(NamedTuple):
@@ -48,10 +53,16 @@ class Planned(NamedTuple):
 
 
 class Missing(NamedTuple):
-    """A file that should be there and is not."""
+    """A file that should be there and is not, or the days of which there can be none: `BTCUSDT-aggTrades-2026-03-05…2026-12-31`."""
 
     name: str
     why: str
+
+
+class _Absent(NamedTuple):
+    why: str
+    first: date
+    last: date
 
 
 class Published(NamedTuple):
@@ -109,7 +120,8 @@ def published(series: Series, listed: Iterable[Listed]) -> Published:
 def plan(series: Series, listed: Published, start: date, end: date, *, today: date, held: Collection[str] = ()) -> Plan:
     """The files that hold the days from `start` to `end`, both included. `held`: names of files that are here and proven."""
     made = Plan([], [])
-    for first, last in _months(start, end):
+    absent: list[_Absent] = []
+    for first, last in _months(start, min(end, today)):
         whole = listed.monthly.get(first) if last.day == calendar.monthrange(last.year, last.month)[1] and first.day == 1 else None
         days = days_between(first, last)
         by_day = [day for day in days if file_name(series, day.isoformat()) in held]
@@ -121,8 +133,24 @@ def plan(series: Series, listed: Published, start: date, end: date, *, today: da
             if day in listed.daily:
                 made.files.append(listed.daily[day])
             else:
-                made.missing.append(Missing(file_name(series, day.isoformat()), _why_missing(day, listed, today)))
+                _add(absent, _Absent(_why_missing(day, listed, today), day, day))
+    if end > today:
+        _add(absent, _Absent(_NOT_OVER, max(start, today + timedelta(days=1)), end))
+    made.missing.extend(Missing(_days_name(series, each.first, each.last), each.why) for each in absent)
     return made
+
+
+def _add(absent: list[_Absent], more: _Absent) -> None:
+    """Days that are in no file, in order: those that nobody publishes as one span."""
+    if absent and absent[-1].why == more.why and more.why not in _DAY_BY_DAY:
+        more = absent.pop()._replace(last=more.last)
+    absent.append(more)
+
+
+def _days_name(series: Series, first: date, last: date) -> str:
+    if first == last:
+        return file_name(series, first.isoformat())
+    return file_name(series, f"{first.isoformat()}…{last.isoformat()}").removesuffix(".zip")
 
 
 def days_between(first: date, last: date) -> list[date]:
@@ -141,12 +169,12 @@ def _months(start: date, end: date) -> Iterator[tuple[date, date]]:
 
 def _why_missing(day: date, listed: Published, today: date) -> str:
     if day >= today:
-        return "the day is not over"
+        return _NOT_OVER
     if day == today - timedelta(days=1):
-        return "not published yet: files come the day after, at times later"
+        return _NOT_YET
     if not listed.daily and not listed.monthly:
         return "the archive lists no file of this symbol and type"
     first = min([*listed.daily, *listed.monthly])
     if day < first:
         return f"the archive begins on {first.isoformat()}"
-    return "the archive lists no such file"
+    return _NOT_LISTED

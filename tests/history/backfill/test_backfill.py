@@ -14,9 +14,11 @@ from pathlib import Path
 import polars
 import pytest
 
-from hoga.core.errors import ArchiveBusy, HogaError, VenueError
+from hoga.core.errors import ArchiveBusy, HogaError, VenueError, WireFault
 from hoga.history.backfill import BackfillReport
 from hoga.history.index import Index
+from hoga.history.listing import Page
+from hoga.net.rest import RestClient
 from hoga.runtime import durable
 from hoga.simulator import Fault, FaultKind, FileDefect
 from hoga.simulator.faults import TRANSFER_DEFECTS
@@ -317,6 +319,19 @@ async def test_a_list_that_is_a_page_is_no_list(past: Past) -> None:
     past.spoil(FileDefect.HTML, "/data.binance.vision")
     with pytest.raises(VenueError, match="text/html"):
         await past.backfill("2026-03-01", "2026-03-03")
+
+
+@pytest.mark.parametrize("circle", [("a",), ("a", "b"), ("a", "b", "c", "b")])
+async def test_a_list_that_goes_in_a_circle_is_refused(past: Past, circle: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = iter(circle * 20)
+
+    async def read(client: RestClient, path: str, decode: object) -> Page:
+        return Page([], next(pages))
+
+    monkeypatch.setattr(RestClient, "read", read)
+    with pytest.raises(WireFault, match="for ever"):
+        await past.backfill("2026-03-01", "2026-03-03")
+    assert len(list(pages)) >= len(circle) * 18
 
 
 # -- faults of what is published -----------------------------------------------------------------------------------

@@ -77,6 +77,19 @@ def test_why_a_day_is_missing(day: date, why: str) -> None:
     assert [each.why for each in plan(SERIES, listed, day, day, today=TODAY).missing] == [why]
 
 
+def test_days_of_which_there_can_be_no_file_are_one_line_however_many() -> None:
+    listed = everything(date(2026, 2, 1), date(2026, 3, 18))
+    made = plan(SERIES, listed, date(1970, 1, 2), date(9999, 12, 31), today=TODAY)
+    assert made.missing == [
+        ("BTCUSDT-aggTrades-1970-01-02…2026-01-31", "the archive begins on 2026-02-01"),
+        ("BTCUSDT-aggTrades-2026-03-19.zip", "not published yet: files come the day after, at times later"),
+        ("BTCUSDT-aggTrades-2026-03-20…9999-12-31", "the day is not over"),
+    ]
+    assert len(made.files) == 1 + 18
+    later = plan(SERIES, listed, date(2026, 4, 1), date(2026, 4, 30), today=TODAY)
+    assert later == ([], [("BTCUSDT-aggTrades-2026-04-01…2026-04-30", "the day is not over")])
+
+
 def test_a_symbol_that_is_not_there_is_told_as_such() -> None:
     made = plan(SERIES, Published({}, {}), date(2026, 3, 1), date(2026, 3, 1), today=TODAY)
     assert made.missing[0].why == "the archive lists no file of this symbol and type"
