@@ -78,7 +78,7 @@ def test_who_names_one_of_them_is_told(data: Path, capsys: pytest.CaptureFixture
     path = Path(os.fsdecode(os.fsencode(data) + b"/binance/execution/" + LATIN + b"_execution_2026-11-19.zip"))
     with pytest.raises(ArchiveError, match="no UTF-8"):
         hoga.load(path)
-    assert main(["ls", str(path)]) == 1
+    assert main(["ls", str(path)]) == 2
     assert "no UTF-8" in capsys.readouterr().err
 
 

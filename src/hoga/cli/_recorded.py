@@ -24,6 +24,7 @@ __all__ = [
     "nearest",
     "pick",
     "recorded_span",
+    "require_archive",
     "require_day",
     "require_kind",
     "require_present",
@@ -58,6 +59,21 @@ def require_present(paths: Iterable[Path]) -> None:
             raise mistake("PATH", str(path), f"a file or folder that can be read ({fault.strerror or fault})") from fault
 
 
+def require_archive(paths: Iterable[Path]) -> None:
+    """Raises ConfigError for a path that is not there, or a file that is none of an archive's."""
+    from hoga.archive.form.discover import discover
+    from hoga.archive.form.store import look
+
+    paths = list(paths)
+    require_present(paths)
+    for path in paths:
+        if (entry := look(path)) is not None and not entry.is_folder:
+            try:
+                discover([path])
+            except ArchiveError as fault:
+                raise mistake("PATH", str(path), f"a folder or a file of an archive ({fault.why})") from fault
+
+
 def say_where_buckets_are(paths: Iterable[Path]) -> None:
     """Where one of `paths` is in a bucket: as the configuration in the working folder says."""
     from hoga.archive.form.objects import is_object, say_where
@@ -77,7 +93,10 @@ def pick(target: str, data: Path) -> Picked:
     from hoga.archive.read.openminute import days_with_open
 
     say_where_buckets_are([Path(target), data])
+    if not target:
+        raise mistake("PATH", "''", "a file or folder that exists, or VENUE:SYMBOL")
     if look(Path(target)) is not None:
+        require_archive([Path(target)])
         found = discover([Path(target)])
         inside = Path(target).resolve()
         return Picked(days_with_open(found, lambda day: day.directory.resolve().is_relative_to(inside)), found.journals, found)

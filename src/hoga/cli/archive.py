@@ -14,7 +14,7 @@ import typer
 
 from hoga.cli._complete import kinds, series
 from hoga.cli._output import Progress, error_line, note, print_json, print_table, print_text, share_text
-from hoga.cli._recorded import Fill, mistake, pick, recorded_span, require_day, require_kind, require_present, time_of
+from hoga.cli._recorded import Fill, mistake, pick, recorded_span, require_archive, require_day, require_kind, time_of
 from hoga.core.errors import ArchiveError, HogaError
 from hoga.core.times import iso_of
 
@@ -60,7 +60,7 @@ def verify(
     """
     from hoga.archive.prove import verify as archive
 
-    require_present(paths)
+    require_archive(paths)
     with Progress("verify, MB") as progress:
         shown = 0
 
@@ -96,7 +96,7 @@ def consolidate(
     from hoga.archive.form.discover import discover
     from hoga.archive.keep.classic import classic_day
 
-    require_present([path])
+    require_archive([path])
     require_day(day)
     today = datetime.now(UTC).date().isoformat()
     found = discover([path])
@@ -177,7 +177,7 @@ def ls(
     from hoga.archive.form.discover import discover
     from hoga.archive.read.catalog import listing
 
-    require_present([path])
+    require_archive([path])
     rows, incidents = listing([path], now_ns=time_ns())
     for row in rows:
         if row.why is not None:
@@ -303,6 +303,8 @@ def cat(
         raise mistake("--start", str(start), f"a time before --end {end}")
     picked = pick(target, data)
     require_kind(kind, picked.days)
+    if not picked.days and not picked.found.unread and not picked.journals:
+        raise mistake("PATH", target, "something that is recorded; nothing of an archive is here")
     printed = False
     try:
         for block in read_blocks(picked.days, kind=kind, start_ns=start_ns, end_ns=end_ns, journals=picked.journals, fill=fill):

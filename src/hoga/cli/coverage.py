@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hoga.cli._output import error_line, note, print_json, print_text, print_wrapped, share_text
-from hoga.cli._recorded import mistake, nearest, require_present
+from hoga.cli._recorded import mistake, nearest, require_archive
 from hoga.cli._written import require_replaceable
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def coverage(
     from hoga.history.coverage import coverage_facts
     from hoga.history.coverage_words import LANGUAGES
 
-    require_present([path])
+    require_archive([path])
     if lang not in LANGUAGES:
         raise mistake("--lang", lang, f"one of {', '.join(LANGUAGES)}", nearest=nearest(lang, list(LANGUAGES)))
     if page is not None:

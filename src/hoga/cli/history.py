@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hoga.cli._output import Progress, error_line, note, print_json, print_table, print_text, words
-from hoga.cli._recorded import mistake, require_present
+from hoga.cli._recorded import mistake, require_archive
 from hoga.cli.config import ConfigOption, DataOption, JsonOption, SetOption
 from hoga.cli.run import load_for_run
 from hoga.core.times import is_day
@@ -100,7 +100,7 @@ def heal(
     from hoga.app.heal import heal as heal_path
     from hoga.runtime.loop import run
 
-    require_present([path])
+    require_archive([path])
     report = run(heal_path(path, load_for_run(config, settings, None), now_ns=time_ns()))
     if as_json:
         print_json({"ok": report.ok, "done": report.done, "failed": report.failed, "gaps": report.gaps})

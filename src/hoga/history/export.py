@@ -66,6 +66,8 @@ def export(asked: Asked, form: str, out: Path, *, time: str = "event", shift_clo
     Raises:
         Misasked: not one series. ArchiveError, SegmentCorrupt, MissingLibrary, DiskFull. Nothing was written then.
     """
+    if fetched := [path for series in asked.series for path in series.files]:
+        raise ArchiveError(fetched[0], "is a table that hoga backfill made, and stays what it is", hint="hoga.load, or what reads Parquet")
     if not any(series.days or series.capture for series in asked.series):
         raise Misasked("export: there is nothing in that span")
     if is_special(out):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import hoga
+from hoga.cli.main import main
 from hoga.core.errors import ArchiveError, SegmentCorrupt
 from hoga.simulator import FileDefect
 from tests.history.backfill.conftest import Past, zip_rows
@@ -121,6 +122,15 @@ async def test_a_list_of_files_is_all_of_them_and_each_once(past: Past) -> None:
         assert len(hoga.load(what, "klines-1h").numpy().start_ns) == 48
     with pytest.raises(ValueError, match=r"several kinds; name one: klines-1d, klines-1h"):
         hoga.load([*candles, *past.folder.parent.rglob("BTCUSDT-1d-*.parquet")])
+
+
+async def test_export_says_that_the_files_are_tables_already(past: Past, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    await past.backfill("2026-03-01", "2026-03-01")
+    path = past.folder / "BTCUSDT-aggTrades-2026-03-01.parquet"
+    for form in ("csv", "parquet", "hftbacktest"):
+        assert main(["export", str(path), str(tmp_path / "x"), "--to", form]) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert f"{path}: is a table that hoga backfill made" in line
 
 
 async def test_what_was_not_fetched_says_how_to(past: Past) -> None:

@@ -26,8 +26,9 @@ NO_TEXT = "its name is no UTF-8; rename it"
 
 
 class Found(msgspec.Struct, frozen=True):
-    """What lies under some paths: days in order of day, symbol and kind, the journals of open minutes, (path, why) of
-    folders whose names the system would not tell and of files whose own is no text, the kept lists of instruments, and what lives have left to the next one."""
+    """What lies under some paths: days in order of day, symbol and kind, the journals of open minutes, (path, why) of folders whose
+    names the system would not tell and of files whose own is no text, the kept lists of instruments, and what lives have left to the
+    next one."""
 
     days: list[SeriesDay]
     journals: list[Path]
