@@ -60,7 +60,7 @@ def export(
     if not out.absolute().parent.is_dir():
         raise mistake("OUT", str(out), "a file in a folder that exists")
     require_replaceable("OUT", out, [Path(target)])
-    if out.exists() and out.suffix == Path(target).suffix != _SUFFIXES[form]:  # the second capture of a pattern
+    if out.exists() and out.suffix and out.suffix == Path(target).suffix != _SUFFIXES[form]:  # the second capture of a pattern
         raise mistake("OUT", str(out), f"a new file, or one that ends in {_SUFFIXES[form]}")
     asked = _asked(target, kind, start, end, data, every_kind=form == "hftbacktest")
     written = write(asked, form, out, time=clock, shift_clock=shift_clock, fill=fill)
