@@ -71,7 +71,8 @@ def require_archive(paths: Iterable[Path]) -> None:
             try:
                 discover([path])
             except ArchiveError as fault:
-                raise mistake("PATH", str(path), f"a folder or a file of an archive ({fault.why})") from fault
+                told = f"{fault.why}: {fault.hint}" if fault.hint else fault.why
+                raise mistake("PATH", str(path), f"a folder or a file of an archive ({told})") from fault
 
 
 def say_where_buckets_are(paths: Iterable[Path]) -> None:

@@ -306,5 +306,5 @@ async def test_what_neither_ledger_nor_manifest_name_is_not_told(missed: Missed)
 
 
 def test_the_healed_file_alone_is_no_archive_and_says_where_to_look(healed: Missed, capfd: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["cat", str(healed_path(healed.day))]) == 1
+    assert cli.main(["cat", str(healed_path(healed.day))]) == 2
     assert "read with their day" in capfd.readouterr().err
