@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import msgspec
@@ -114,6 +116,7 @@ def test_monitors_are_told_of_collectors(tmp_path: Path) -> None:
         health={},
         viewers=0,
         gathered=look(tmp_path, _NOW),
+        now_ns=_NOW,
     )
     text = render(facts).decode()
     assert "hoga_gather_up 1.0" in text
@@ -122,3 +125,66 @@ def test_monitors_are_told_of_collectors(tmp_path: Path) -> None:
     assert 'hoga_gather_messages_total{collector="tokyo"} 9.0' in text
     assert 'hoga_gather_silent_seconds{collector="seoul"} 400.0' in text
     assert 'hoga_gather_silent_seconds{collector="osaka"}' not in text
+
+
+def test_where_only_gather_runs_monitors_and_the_terminal_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An archive's machine has no recorder."""
+    _tell(tmp_path)
+    now_ns = [_NOW + SECOND_NS]
+    monkeypatch.setattr("hoga.dashboard.page_model.time_ns", lambda: now_ns[0])
+    model = model_of(tmp_path / "no.page", str(tmp_path))
+    try:
+        model.look()
+        assert any(fact.startswith("collectors: osaka not heard yet") for fact in summary_of(model).facts)
+        text = render(model.facts()).decode()
+        assert "hoga_gather_up 1.0" in text and "hoga_gather_unsettled 2.0" in text and "hoga_gather_status_age_seconds 1.0" in text
+        now_ns[0] += 60 * SECOND_NS
+        text = render(model.facts()).decode()
+        assert "hoga_gather_up 0.0" in text and "hoga_gather_status_age_seconds 61.0" in text
+        assert "hoga_gather_unsettled" not in text, "what it said holds no more"
+    finally:
+        model.close()
+
+
+_RULES = """
+rule_files: [{rules}]
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - {{series: 'up{{job="hoga-archive", instance="a"}}', values: 1x500}}
+      - {{series: 'hoga_up{{job="hoga-archive", instance="a"}}', values: 0x500}}
+      - {{series: 'hoga_healthy{{job="hoga-archive", instance="a"}}', values: 0x500}}
+      - {{series: 'hoga_gather_up{{job="hoga-archive", instance="a"}}', values: 1x100 0x400}}
+      - {{series: 'hoga_gather_unsettled{{job="hoga-archive", instance="a"}}', values: 2x500}}
+      - {{series: 'hoga_gather_silent_seconds{{job="hoga-archive", instance="a", collector="tokyo"}}', values: 1000x500}}
+    alert_rule_test:
+      - {{alertname: HogaDown, eval_time: 400m}}
+      - {{alertname: HogaUnhealthy, eval_time: 400m}}
+      - {{alertname: HogaGatherAway, eval_time: 90m}}
+      - alertname: HogaGatherAway
+        eval_time: 120m
+        exp_alerts:
+          - exp_labels: {{severity: warning, job: hoga-archive, instance: a}}
+            exp_annotations:
+              {{summary: What collectors send has not been taken in on a for ten minutes, runbook: docs/operations.md}}
+      - alertname: HogaCollectorSilent
+        eval_time: 20m
+        exp_alerts:
+          - exp_labels: {{severity: warning, job: hoga-archive, instance: a, collector: tokyo}}
+            exp_annotations: {{summary: Nothing comes of the collector tokyo, runbook: docs/operations.md}}
+      - {{alertname: HogaDaysUnsettled, eval_time: 300m}}
+      - alertname: HogaDaysUnsettled
+        eval_time: 400m
+        exp_alerts:
+          - exp_labels: {{severity: warning, job: hoga-archive, instance: a}}
+            exp_annotations: {{summary: "2 days, with today, are not united on a", runbook: docs/operations.md}}
+"""
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool here (Debian: prometheus)")
+def test_alarms_of_an_archive(tmp_path: Path) -> None:
+    rules = Path(__file__).parents[2] / "deploy" / "prometheus" / "alerts.yml"
+    (tmp_path / "test.yml").write_text(_RULES.format(rules=rules))
+    done = subprocess.run(["promtool", "test", "rules", str(tmp_path / "test.yml")], capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -220,7 +220,8 @@ def facts() -> Facts:
     health = {"binance-1": ConnectionHealth(10.0, 0, 90)}
     gathered = Gathered(now_ns=STARTED_NS, collectors=[GatheredFrom(name="tokyo", last_ns=STARTED_NS, received=5, won=4, gaps=1)])
     verdict = Verdict(RunHealth.RECORDING, [])
-    return Facts(snapshot, verdict, 0.1, hardware, [0, 0, 8, 0], health, 1, make_trader(Path("/nowhere")), 0.2, gathered=gathered)
+    trader = make_trader(Path("/nowhere"))
+    return Facts(snapshot, verdict, 0.1, hardware, [0, 0, 8, 0], health, 1, trader, 0.2, gathered=gathered, now_ns=STARTED_NS)
 
 
 def test_metrics_are_what_they_say_they_are() -> None:

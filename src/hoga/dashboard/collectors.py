@@ -9,7 +9,7 @@ import msgspec
 from hoga.archive.form.layout import COLLECTORS_DIR
 from hoga.core.times import SECOND_NS
 
-__all__ = ["Gathered", "GatheredFrom", "look", "rows"]
+__all__ = ["Gathered", "GatheredFrom", "is_gone", "look", "read", "rows"]
 
 _STATUS_FILE = "status.json"
 _GONE_NS = 15 * SECOND_NS
@@ -44,13 +44,23 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
 _decoder = msgspec.json.Decoder(Gathered)
 
 
-def look(data: Path, now_ns: int) -> Gathered | None:
-    """What gather tells in the data folder; None where none is at work."""
+def read(data: Path) -> Gathered | None:
+    """What gather told last in the data folder, however long ago; None where there never was one."""
     try:
-        told = _decoder.decode((data / COLLECTORS_DIR / _STATUS_FILE).read_bytes())
+        return _decoder.decode((data / COLLECTORS_DIR / _STATUS_FILE).read_bytes())
     except (OSError, msgspec.MsgspecError):
         return None
-    return told if abs(now_ns - told.now_ns) < _GONE_NS else None  # one from ahead is of before the clock was set back
+
+
+def is_gone(told: Gathered, now_ns: int) -> bool:
+    """Whether gather has said nothing for so long that it is not at work."""
+    return abs(now_ns - told.now_ns) >= _GONE_NS  # one from ahead is of before the clock was set back
+
+
+def look(data: Path, now_ns: int) -> Gathered | None:
+    """What gather tells in the data folder; None where none is at work."""
+    told = read(data)
+    return None if told is None or is_gone(told, now_ns) else told
 
 
 def rows(told: Gathered | None) -> list[dict[str, object]] | None:

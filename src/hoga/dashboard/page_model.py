@@ -456,11 +456,12 @@ class PageModel:
 
     @property
     def data_folder(self) -> str | None:
-        """Where it is recorded, from this process: the recorder's own word may begin in another folder than ours. None: nobody records."""
-        return None if self.snapshot is None else self.config.folder or self.snapshot.meta.data_dir
+        """Where it is recorded, or gathered, from this process: the recorder's own word may begin in another folder than ours. None: nobody
+        said."""
+        return self.config.folder or (None if self.snapshot is None else self.snapshot.meta.data_dir)
 
     def gathered(self) -> collectors.Gathered | None:
-        """What `hoga gather` tells that is at work in the run's data folder; None where none is."""
+        """What `hoga gather` tells that is at work in the data folder, with a recorder or without; None where none is."""
         folder = self.data_folder
         return None if not folder else collectors.look(Path(folder), time_ns())
 
@@ -485,6 +486,7 @@ class PageModel:
 
     def facts(self) -> Facts:
         """What `/metrics` tells."""
+        told = collectors.read(Path(self.data_folder)) if self.data_folder else None
         return Facts(
             snapshot=self.snapshot if self.page is PageState.GOOD else None,
             verdict=self.verdict,
@@ -495,7 +497,8 @@ class PageModel:
             viewers=len(self.fanout.viewers),
             trader=None if self.trader is None else self.trader.state,
             trader_age_s=0.0 if self.trader is None else self.trader.age_s,
-            gathered=self.gathered(),
+            gathered=told,
+            now_ns=time_ns(),
         )
 
     def healthz(self) -> tuple[int, dict[str, Any]]:

@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from hoga.core.ledger import COUNTED, Reason
 from hoga.core.trading import Rung
-from hoga.dashboard.collectors import Gathered
+from hoga.dashboard.collectors import Gathered, is_gone
 from hoga.dashboard.judge import Verdict
 from hoga.dashboard.snapshot import Hardware, HubRow, RelayRow, Snapshot
 from hoga.dashboard.trader import TraderState
@@ -128,7 +128,8 @@ METRICS: dict[str, str] = {
     "hoga_relay_outages_total": "Times that NATS went away",
     "hoga_relay_restarts_total": "Times that the relay was started again",
     "hoga_gather_up": "1 while gather, in the same data folder, takes in what collectors send",
-    "hoga_gather_unsettled": "Days that are not united yet, or will be again",
+    "hoga_gather_status_age_seconds": "How long ago gather, in the same data folder, told how it stands",
+    "hoga_gather_unsettled": "Days that are not united yet, or will be again; today is one of them",
     "hoga_gather_refused_total": "Messages that were refused: foreign ones, damaged ones",
     "hoga_gather_messages_total": "Messages taken in of a collector, of gather's process as it is now",
     "hoga_gather_silent_seconds": "How long ago the last message of a collector came",
@@ -161,6 +162,7 @@ class Facts(NamedTuple):
     trader: TraderState | None = None
     trader_age_s: float = 0.0
     gathered: Gathered | None = None
+    now_ns: int = 0
 
 
 def render(facts: Facts) -> bytes:
@@ -189,7 +191,7 @@ class _Collector(Collector):
         if facts.trader is not None:
             yield from _trader(facts.trader, facts.trader_age_s)
         if facts.gathered is not None:
-            yield from _gathered(facts.gathered)
+            yield from _gathered(facts.gathered, facts.now_ns)
         if snapshot is not None:
             yield from (each for each in _told(snapshot, facts) if not (facts.verdict.gone and each.name in _OF_NOW))
 
@@ -227,8 +229,12 @@ def _relay(relay: RelayRow) -> Iterator[Metric]:
         yield family
 
 
-def _gathered(told: Gathered) -> Iterator[Metric]:
-    yield _gauge("hoga_gather_up", float(told.trouble is None))
+def _gathered(told: Gathered, now_ns: int) -> Iterator[Metric]:
+    gone = is_gone(told, now_ns)
+    yield _gauge("hoga_gather_up", float(told.trouble is None and not gone))
+    yield _gauge("hoga_gather_status_age_seconds", max(0.0, (now_ns - told.now_ns) / 1e9))
+    if gone:
+        return  # what it said of itself holds no more
     yield _gauge("hoga_gather_unsettled", float(told.unsettled))
     refused = _counter("hoga_gather_refused_total", [])
     refused.add_metric([], told.refused)

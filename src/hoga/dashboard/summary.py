@@ -145,7 +145,7 @@ def summary_of(model: PageModel) -> Summary:
             streams=[],
             happened=[],
             trader=trader,
-            facts=_trader_facts(trader),
+            facts=[*_collector_facts(model.gathered()), *_trader_facts(trader)],
         )
     rows = snapshot.rows
     gone = verdict.gone
