@@ -130,3 +130,36 @@ def test_a_market_that_leaves_its_snapshot_is_asked_for_before_the_old_ones_and_
         told.append(symbol)
         found.got(symbol, int(later * SECOND_NS))
     assert told == ["C", "B", "A"]
+
+
+def test_a_break_after_the_clock_was_set_back_asks_at_once() -> None:
+    found = turns("A")
+    look(found, "A", 100_000, newest_s=100_000)
+    found.got("A", 100_001 * SECOND_NS)
+    look(found, "A", 70_000, newest_s=69_999.5)
+    assert due(found, 70_000) is None, "it is no break"
+    look(found, "A", 70_010, newest_s=70_009, breaks=1)
+    look(found, "A", 70_020, newest_s=70_019, breaks=1)
+    assert due(found, 70_020) == "A"
+    assert found.waiting(70_020 * SECOND_NS) == (1, 1)
+    found.got("A", 70_021 * SECOND_NS)
+    assert due(found, 70_022) is None
+    look(found, "A", 70_000 + 2 * HOUR_S, newest_s=70_000 + 2 * HOUR_S, breaks=1)
+    assert due(found, 70_000 + 2 * HOUR_S) == "A", "its snapshot is old"
+
+
+def test_what_waited_when_the_clock_was_set_back_still_does() -> None:
+    found = turns("A", "B")
+    for symbol in "AB":
+        look(found, symbol, 100_000, newest_s=100_000)
+    found.got("A", 100_001 * SECOND_NS)
+    found.failed("B", 100_001 * SECOND_NS)
+    look(found, "A", 100_002, newest_s=100_001.5, breaks=1)
+    look(found, "A", 70_000, newest_s=69_999.5, breaks=1)
+    look(found, "B", 70_000, newest_s=69_999.5)
+    assert due(found, 70_000) is None, "nothing has come since"
+    look(found, "A", 70_001, newest_s=70_000.5, breaks=1)
+    assert due(found, 70_001) == "A"
+    look(found, "B", 70_001, newest_s=70_000.5)
+    found.got("A", 70_001 * SECOND_NS)
+    assert due(found, 70_001) == "B", "no pause of the old time holds it up"

@@ -109,6 +109,7 @@ class FakeLink:
         """The last frame of each."""
         self.closed: asyncio.Future[CloseInfo] = asyncio.get_running_loop().create_future()
         self.opened_ns = self.last_control_ns = self.last_pong_ns = venue.clock.ns()
+        self.last_control_at = venue.clock.now
         self.late_frames = 0
         self.half_open = self.silent = False
         self.muted = False
@@ -127,6 +128,7 @@ class FakeLink:
     def ping(self) -> None:
         if not self.half_open:
             self.last_pong_ns = self.last_control_ns = self.venue.clock.ns()
+            self.last_control_at = self.venue.clock.now
 
     def mute(self) -> None:
         self.muted = True
@@ -192,7 +194,7 @@ class Venue:
         for link in list(self.links):
             if not link.half_open and not link.silent:
                 if not self.number % 20:
-                    link.last_control_ns = self.clock.ns()
+                    link.last_control_ns, link.last_control_at = self.clock.ns(), self.clock.now
                 self._send_all(link, link.table, link.name)
 
     def _send_all(self, link: FakeLink, table: dict[bytes, Any], sender: str) -> int:

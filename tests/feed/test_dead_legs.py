@@ -28,6 +28,7 @@ from hoga.recorder.fastpath import make_intake
 from hoga.recorder.intake import Intake
 from hoga.recorder.legs import Legs
 from hoga.runtime.clock import ManualClock
+from hoga.runtime.clock_check import ClockWatch
 from tests.recorder.workbench import NOON_NS, SPOT, FakeLane, book, frame, stream
 from tests.tries import tries
 
@@ -55,6 +56,7 @@ class HandLink:
         self.how = "works"
         self.closed: asyncio.Future[CloseInfo] = asyncio.get_running_loop().create_future()
         self.opened_ns = self.last_control_ns = self.last_pong_ns = clock.time_ns()
+        self.last_control_at = clock.monotonic()
         self.last_pong = b""
         self.vouched: list[int] = []
 
@@ -64,6 +66,7 @@ class HandLink:
     def ping(self, token: bytes = b"") -> None:
         if self.how in ("works", "frozen"):
             self.last_control_ns = self.last_pong_ns = self.clock.time_ns()
+            self.last_control_at = self.clock.monotonic()
             self.vouched.append(self.last_pong_ns)
 
     def mute(self) -> None:
@@ -101,6 +104,7 @@ class World:
         }
         self.inlet = Legs(SPOT, self.intakes, {}, self.lanes, list(self.lanes.values()))
         self.inlet.started = True
+        self.watch = ClockWatch()
         config = FeedConfig(
             ws_url=f"ws://venue-{next(_VENUES)}",
             ports=(1,),
@@ -130,6 +134,7 @@ class World:
             if (turn := len(self.sent[BOOK.name])) % self.slowly == 0:
                 self.send(SLOW)
             if turn % round(1 / EVERY_S) == 0:
+                self.look_at_clock()
                 self.feed.tick()
                 self.inlet.note_fresh(self.clock.time_ns())
                 for intake in self.intakes.values():
@@ -141,6 +146,12 @@ class World:
         sent[data] = self.clock.time_ns()
         for link in self.links:
             link.bring(data)
+
+    def look_at_clock(self) -> None:
+        """As the recorder does, once a second."""
+        step = self.watch.feed(self.clock.time_ns(), self.clock.monotonic_ns())
+        if step is not None and step.delta_ns < 0:
+            self.inlet.clock_set_back(step.at_ns, -step.delta_ns)
 
     def open(self) -> list[HandLink]:
         self.links = [link for link in self.links if not link.closed.done()]
@@ -253,6 +264,33 @@ def test_what_is_missing_while_a_leg_seems_dead_ends_for_slow_streams_when_it_br
 def test_a_new_leg_that_does_not_answer_makes_no_gap_of_what_the_old_one_brings() -> None:
     world = live_through(1, [("notice", 0, 0.25), ("half-open", 1, 300.0), ("cut", 0, 60.0)], slowly=2)
     assert [reason for each in (BOOK, SLOW) for reason, _, _ in world.gaps(each)] == [Reason.DISCONNECT] * 2
+
+
+@pytest.mark.parametrize("act", ["set back", "set forward"])
+@pytest.mark.parametrize("how", ["frozen", "half-open", "cut"])
+@pytest.mark.parametrize("healthy_s", [0.25, 30.0])
+def test_a_leg_that_dies_after_the_clock_was_set_is_found_as_soon_and_its_gap_begins_with_its_last_frame(
+    act: str, how: str, healthy_s: float
+) -> None:
+    async def work() -> None:
+        world = World(1)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, "open_link", world.open_link)
+            await world.run(20.0)
+            world.clock.set_wall(world.clock.time_ns() + (-3600 if act == "set back" else 3600) * SECOND_NS)
+            await world.run(healthy_s)
+            last_ns = world.clock.time_ns()
+            world.refuses = how == "cut"
+            await world.do(how, 0)
+            await world.run(15.0)
+            world.refuses = False
+            await world.run(15.0)
+            assert [link.how for link in world.open()] == ["works"]
+            gaps = [gap for gap in world.lanes[BOOK.name].gaps if gap.to_ns > last_ns + SECOND_NS]
+            assert [gap.from_ns for gap in gaps] == [last_ns], gaps
+            await world.feed.stop()
+
+    asyncio.run(work())
 
 
 def test_a_leg_that_dies_after_many_others_did_is_found_as_soon_as_the_first() -> None:

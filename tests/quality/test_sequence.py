@@ -57,7 +57,7 @@ def test_ids_of_an_earlier_life_are_known_as_far_as_it_told_them() -> None:
     assert judge(increasing, 100, 101) == [DUPLICATE, NEW]
     assert judge(contiguous, 100, 99, 85, 103) == [DUPLICATE, DUPLICATE, LATE, NEW]
     assert judge(contiguous, 60) == [LATE], "its id was received, what was in it nobody knows any more"
-    assert Hole(101, 102, 5, 3) in contiguous.drain_holes(older_than_ns=99)
+    assert Hole(101, 102, 3, 3) in contiguous.drain_holes(older_than_ns=99)
 
 
 @pytest.mark.parametrize("contiguous", [False, True])

@@ -19,7 +19,6 @@ from hoga.book.turns import SnapshotTurns
 from hoga.core.errors import VenueError
 from hoga.core.market import Body, Book, DataType, Level
 from hoga.core.streams import Kind, Stream
-from hoga.core.times import SECOND_NS
 from hoga.hub.port import Take
 from hoga.net.ratelimit import Budget
 from hoga.net.rest import RestClient
@@ -154,7 +153,7 @@ class DeltaSnapshots:
         self._budget = Budget(limit=max(1, weight), window_s=_WINDOW_S)
         self._newest_ids: dict[str, int] = {}
         self._began: dict[str, int] = {}
-        self._told_ns = 0
+        self._told_at = float("-inf")
         self.fetched = self.failed = 0
 
     def open(self) -> None:
@@ -225,10 +224,11 @@ class DeltaSnapshots:
             self._turns.leaving(symbol, now)
 
     def _tell(self, now: int) -> None:
-        if now - self._told_ns < _LONG_S * SECOND_NS:
+        at = self._desk.clock.monotonic()
+        if at - self._told_at < _LONG_S:
             return
         waiting, symbols = self._turns.waiting(now, longer_s=_LONG_S)
-        self._told_ns = now
+        self._told_at = at
         if waiting:
             _log.warning(
                 "deltas have no snapshot", venue=self._spec.name, symbols=waiting, of=symbols, minutes=int(_LONG_S / 60),
@@ -264,7 +264,7 @@ class DeltaSnapshots:
             each.take(recv_ns, self._framed(each.stream, body))
             self._note_reach(symbol, body)
         if self._began.get(symbol, 0) <= ids[1] + 1:
-            self._turns.got(symbol, asked_ns)
+            self._turns.got(symbol, min(asked_ns, recv_ns))  # the clock may have been set back in between
         else:  # from before the deltas: none of them joins it
             self._turns.failed(symbol, recv_ns)
 

@@ -31,6 +31,14 @@ class _Symbol:
         self.retry_ns = 0
         self.pauses = Pauses(Schedule.VENUE)
 
+    def set_back(self, now_ns: int) -> None:
+        """The clock was: what lay before lies before `now_ns`, and in the same order as far as anybody asks for it."""
+        if self.got_ns is not None:
+            self.got_ns = None if self.got_ns < self.broken_ns else min(self.got_ns, now_ns)
+        if self.left_ns is not None:
+            self.left_ns = min(self.left_ns, now_ns)
+        self.broken_ns, self.retry_ns = min(self.broken_ns, now_ns), min(self.retry_ns, now_ns)
+
     def since_ns(self, every_ns: int) -> tuple[int, int] | None:
         """(why it waits, the pressing first; since when); None when it does not."""
         if self.newest_ns <= self.broken_ns:
@@ -43,15 +51,20 @@ class _Symbol:
 
 
 class SnapshotTurns:
-    """The turns of `symbols`; times are ns of one clock. `every_s`: how old a snapshot may get while deltas go on."""
+    """The turns of `symbols`; times are ns of one clock, maybe set back. `every_s`: how old a snapshot may get while deltas come."""
 
     def __init__(self, symbols: Iterable[str], *, every_s: float) -> None:
         self._every_ns = int(every_s * SECOND_NS)
         self._symbols = {symbol: _Symbol() for symbol in symbols}
+        self._looked_ns = 0
 
     def look(self, symbol: str, *, breaks: int, newest_ns: int, is_up: bool, now_ns: int) -> bool:
         """How the deltas of `symbol` go. `breaks`: a count that changes with each break; `newest_ns`: receipt of the newest recorded one.
         Returns whether this was a break."""
+        if now_ns < self._looked_ns:
+            for each in self._symbols.values():
+                each.set_back(now_ns)
+        self._looked_ns = now_ns
         each = self._symbols[symbol]
         broke = not is_up or breaks != each.breaks
         if broke:

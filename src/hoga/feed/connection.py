@@ -340,7 +340,7 @@ class Connection:
         info = silence or (leg.link.closed.result() if leg.link.closed.done() else CloseInfo(1000, "stopped", self._clock.time_ns()))
         self._account(leg, info, self._end_reason() if silence is None else Reason.SILENCE)
         leg.link.cut()
-        brought = leg.newest_ns > leg.link.opened_ns
+        brought = leg.newest_ns > leg.opened_ns(self._clock)
         self.last_close = f"{info.code} {info.reason}".strip()
         self._since_ns = self._closed_ns = info.at_ns
         self._leg = None
@@ -441,8 +441,9 @@ class Connection:
         leg.link.mute()
         leg.newest_ns = newest = max((self._inlet.brought(self.name, leg.epoch, each.name)[1] for each in self.streams), default=0)
         proves_nothing = reason is Reason.SILENCE or self._lookout.is_silent(leg)
-        sign = leg.link.opened_ns if proves_nothing else leg.link.last_control_ns
-        alive = max(newest if newest > leg.link.opened_ns else 0, sign)
+        opened_ns = leg.opened_ns(self._clock)
+        sign = opened_ns if proves_nothing else leg.control_ns(self._clock)
+        alive = max(newest if newest > opened_ns else 0, sign)
         close = leg.farewell or f"{info.code} {info.reason}".strip()
         self._inlet.closed(self.name, leg.epoch, LifeEnd(close, at_ns=info.at_ns, alive_ns=min(alive, info.at_ns), reason=reason))
 

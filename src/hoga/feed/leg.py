@@ -8,7 +8,7 @@ from hoga.feed.subscribing import Subscribing
 from hoga.feed.vigil import Vigil
 from hoga.net.spoken import Spoken
 from hoga.net.ws import Link
-from hoga.runtime.clock import Timer
+from hoga.runtime.clock import Clock, Timer, restamp
 
 __all__ = ["Leg"]
 
@@ -30,3 +30,11 @@ class Leg:
     newest_ns: int = 0
     again: dict[str, int] = field(default_factory=dict)
     timer: Timer | None = None
+
+    def opened_ns(self, clock: Clock) -> int:
+        """When its link was opened, as the wall clock shows it now."""
+        return restamp(self.link.opened_ns, self.opened_at, clock)
+
+    def control_ns(self, clock: Clock) -> int:
+        """The same of the link's last control frame."""
+        return restamp(self.link.last_control_ns, self.link.last_control_at, clock)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from hoga.core.streams import Stream
-from hoga.core.times import SECOND_NS
 from hoga.feed.config import FeedConfig
 from hoga.feed.leg import Leg
 from hoga.feed.paces import Paces
@@ -87,7 +86,7 @@ class Lookout:
         at, pace, link = self._clock.monotonic(), self._paces.whole, leg.link
         signs = Signs(
             data_quiet_s=pace.silent_for_s(now),
-            control_quiet_s=(self._clock.time_ns() - link.last_control_ns) / SECOND_NS,
+            control_quiet_s=at - link.last_control_at,
             answered=link.last_pong_ns > 0,
             silent=pace.is_silent(now),
             silence_limit_s=self._rules.fruitless_after_s(pace.interval_s, self.fruitless),
@@ -111,10 +110,11 @@ class Lookout:
     def _judge_streams(self, leg: Leg, now: int) -> None:
         """Silent streams are subscribed again together, each ever more rarely; their neighbours notice nothing."""
         at = self._clock.monotonic()
+        opened_ns = leg.opened_ns(self._clock)
         told, silent, quiet = self._paces.judge(at, now, live=leg.asking.live, opened_at=leg.opened_at)
         for name, gone in told:
             brought_ns = self._inlet.brought(self._name, leg.epoch, name)[1]
-            self._inlet.silent(name, max(brought_ns, leg.link.opened_ns if not gone else 0))
+            self._inlet.silent(name, max(brought_ns, opened_ns if not gone else 0))
         if silent:
             _log.warning("streams silent, subscribed again", conn=self._name, count=len(silent), first=",".join(silent[:TOLD_NAMES]))
         for names, harder in ((silent, True), (quiet, False)):

@@ -16,7 +16,7 @@ import os
 import socket
 import ssl
 from collections.abc import Callable, Mapping
-from time import time, time_ns
+from time import monotonic, time, time_ns
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -75,7 +75,7 @@ class Link(WSListener):
     `pong_wait_s()` is asked before each pong: 0 sends it (and it counts as sent), else it is asked again after so long.
     `on_open(now_ns)` comes before the first frame. `on_odd(recv_ns, frame)`: every other text or binary frame. Frames
     that arrive after `mute` are counted in `late_frames` and go nowhere. `closed` is done when the socket is gone, half a
-    second after the kernel knows at the latest.
+    second after the kernel knows at the latest. `last_control_at`: when `last_control_ns` was, in seconds of the steady clock.
     """
 
     def __init__(
@@ -114,6 +114,7 @@ class Link(WSListener):
         self.closed: asyncio.Future[CloseInfo] = self._loop.create_future()
         self.opened_ns = 0
         self.last_control_ns = 0
+        self.last_control_at = 0.0
         self.last_pong_ns = 0
         self.last_pong = b""
         self.late_frames = 0
@@ -126,7 +127,8 @@ class Link(WSListener):
         self._ending = self._loop.create_task(transport.wait_disconnected(), name=f"end of {self.name}")
         self._ending.add_done_callback(self._ended)
         self._loop.call_later(_LOOK_S, self._look)
-        self.opened_ns = self.last_control_ns = self.last_pong_ns = time_ns()
+        self.opened_ns = self.last_pong_ns = time_ns()
+        self._heard(self.opened_ns)
         self._on_open(self.opened_ns)
         self._width = max(map(len, self.table), default=0)
         self._bind()
@@ -185,11 +187,12 @@ class Link(WSListener):
     def _slow(self, now: int, data: bytes, frame: WSFrame) -> None:
         kind = frame.msg_type
         if kind is WSMsgType.PING:
-            self.last_control_ns = now
+            self._heard(now)
             self._pong(data)
             return
         if kind is WSMsgType.PONG:
-            self.last_control_ns = self.last_pong_ns = now
+            self._heard(now)
+            self.last_pong_ns = now
             self.last_pong = data or self.last_pong
             return
         if kind is WSMsgType.CLOSE:
@@ -211,9 +214,12 @@ class Link(WSListener):
             take = self.table.get(whole[: whole.find(self._until, self._start)])
             if take is not None and take(now, whole):
                 return
-        self.last_control_ns = now
+        self._heard(now)
         self.odd_frames += 1
         self._on_odd(now, whole)
+
+    def _heard(self, now: int) -> None:
+        self.last_control_ns, self.last_control_at = now, monotonic()
 
     def _pong(self, data: bytes) -> None:
         """Answer a ping. While the other side does not read, or may not be told more, only the newest is kept, as RFC 6455

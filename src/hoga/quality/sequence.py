@@ -237,7 +237,8 @@ class Sequence:
         taken = [(run[0], run[1]) for run in self.runs]
         taken += [(hole.first, hole.last) for hole in self._holes]
         taken += self._told
-        self._holes.extend(Hole(low, high, self.last_ns, now_ns, proven) for low, high in _without(first, last, taken))
+        since_ns = min(self.last_ns, now_ns)  # the clock may have been set back in between
+        self._holes.extend(Hole(low, high, since_ns, now_ns, proven) for low, high in _without(first, last, taken))
 
     def _left(self) -> list[Hole]:
         return [part for hole in self._holes for part in self._left_of(hole)]

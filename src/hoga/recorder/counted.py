@@ -100,6 +100,12 @@ class CountedGaps:
             self._emit(_piece(reason, counting, to_ns))
             counting.from_ns, counting.missed = to_ns, 0
 
+    def clock_set_back(self, now: int, by_ns: int) -> None:
+        """What began by the time before the wall clock was set back ends by it: what is lost from here on is another gap."""
+        for reason, counting in list(self._open.items()):
+            if counting.from_ns > now:
+                self._close(reason, max(counting.lost_ns, now + by_ns))
+
     def as_they_stand(self, now: int) -> list[Gap]:
         """The open ones, as if they ended now."""
         return [_piece(reason, counting, max(now, counting.from_ns)) for reason, counting in self._open.items()]

@@ -276,7 +276,7 @@ class Intake:
 
     def _has_room(self, now: int) -> bool:
         """Whether fewer than `queue_max` records of this stream wait for the disk; looked up at most every 20 ms."""
-        if now < self._recheck_ns:
+        if 0 < self._recheck_ns - now <= _RECHECK_NS:
             return False
         waiting = self._lane.pending_of(self.index)
         if waiting >= self.queue_max:
@@ -478,6 +478,25 @@ class Intake:
             self._healed = None
         self._down(max(since_ns, min(self._legs.values())), Reason.SILENCE, None)
         self.mode |= FRESH
+
+    def clock_set_back(self, now: int, by_ns: int) -> None:
+        """The wall clock was set back by `by_ns`, and shows `now`: what began by the old time ends by it, and goes on by the new one."""
+        self._counted.clock_set_back(now, by_ns)
+        if self._healed is not None:
+            self._emit(self._healed)
+            self._healed = None
+        if self.down_since is not None and self.down_since > now:
+            self._emit(self._down_gap(now + by_ns))
+            self._down(now, self._down_reason, self._conn, self._down_detail)
+
+        def moved(stamp_ns: int) -> int:
+            return stamp_ns - by_ns if stamp_ns > now else stamp_ns
+
+        self.last_recv_ns, self.seen_ns, self._lone_from_ns = moved(self.last_recv_ns), moved(self.seen_ns), moved(self._lone_from_ns)
+        self._legs = {leg: moved(began_ns) for leg, began_ns in self._legs.items()}
+        self._lone = [(leg, moved(from_ns), moved(to_ns)) for leg, from_ns, to_ns in self._lone]
+        self.live_from_ns = None if self.live_from_ns is None else min(self.live_from_ns, now)
+        self.began_ns = None if self.began_ns is None else min(self.began_ns, now)
 
     def waits(self, since_ns: int, why: str) -> None:
         """No leg brings this stream, though since `since_ns` (or the life's beginning) one should: a gap until one does.

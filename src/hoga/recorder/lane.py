@@ -33,13 +33,13 @@ from hoga.archive.form.journal import (
     journal_name,
 )
 from hoga.core.ledger import COUNTED, Gap, Reason
-from hoga.core.times import MINUTE_NS, SECOND_NS, day_of, minute_floor_ns, minute_of
+from hoga.core.times import DAY_NS, MINUTE_NS, SECOND_NS, day_of, minute_floor_ns, minute_of
 from hoga.recorder.writer import JournalWriter
 from hoga.runtime.clock import SYSTEM, Clock
 from hoga.runtime.logs import get_log
 from hoga.runtime.timer import ShortTimer
 
-__all__ = ["Bookkeeping", "Lane", "Pulse"]
+__all__ = ["Bookkeeping", "Lane", "Pulse", "step_gap"]
 
 _log = get_log("run")
 
@@ -132,6 +132,7 @@ class Lane:
         self._keeper = keeper
         self.records_max = self._records_max = records_max
         self._pulse = pulse
+        self._streams = streams
         self._encoder = ChunkEncoder(streams)
         self._seq = 0
         self._queued: deque[tuple[int, array[int]]] = deque()
@@ -298,6 +299,11 @@ class Lane:
         boundary = self._end_ns if stamps[cut] >= self._end_ns else min(max(self._newest_ns, self.from_ns), self._end_ns)
         earlier, rest = _part_at(boundary, rest)
         self.records.extend(earlier)
+        midnight_ns = boundary - boundary % DAY_NS
+        if stamps[cut] < midnight_ns < boundary:  # the clock was set back over midnight: this day's ledger has its part of that
+            step = structs.replace(step_gap(stamps[cut], stamps[cut] - boundary), from_ns=midnight_ns)
+            for index in range(self._streams):
+                self.records.extend((boundary, CONTROL, encode_note(GapNote(index, step))))
         self._end_minute(boundary, Counter(tag & CONTROL for tag in rest[1::3] if tag != CONTROL))
         self._rotate_to(stamps[cut])
         self.records.extend(rest)
@@ -325,6 +331,12 @@ class Lane:
         self._open_gaps = []
         for note in notes:
             self.records.extend((from_ns, CONTROL, encode_note(note)))
+
+
+def step_gap(at_ns: int, delta_ns: int) -> Gap:
+    """The clock jumped by `delta_ns`, and showed `at_ns` then; in the course of a life or between two."""
+    before = at_ns - delta_ns
+    return Gap(min(before, at_ns), max(before, at_ns), Reason.CLOCK_STEP, 0, detail=f"the clock was set by {delta_ns / 1e9:+.3f} s")
 
 
 def _first_beyond(records: list[Any], least_ns: int, end_ns: int) -> int:

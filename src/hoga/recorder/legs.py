@@ -290,6 +290,15 @@ class Legs:
             return []
         return [name for name in leg.names if self.received(name)[1] >= since_ns and not self._brought(leg, name)[0]]
 
+    def clock_set_back(self, now: int, by_ns: int) -> None:
+        """The wall clock was set back by `by_ns`, and shows `now`."""
+        for leg in self._legs.values():
+            leg.opened_ns[:] = [min(opened_ns, now) for opened_ns in leg.opened_ns]
+            for tally in leg.tallies.values():
+                tally.newest_ns -= by_ns if tally.newest_ns > now else 0
+        for intake in self.intakes.values():
+            intake.clock_set_back(now, by_ns)
+
     def _end_leg(self, leg: _Leg, now: int, close: str, *, alive_ns: int | None = None) -> None:
         """Frames of the leg may still be in the batch: they go first, while a journal that begins now would name it."""
         lanes = leg.lanes if leg.opened_ns else {}

@@ -31,7 +31,7 @@ from hoga.quality.sequence import Jump
 from hoga.recorder.config import RecorderConfig
 from hoga.recorder.fastpath import make_intake
 from hoga.recorder.intake import DISK_FULL, GATED, Intake
-from hoga.recorder.lane import Lane, Pulse
+from hoga.recorder.lane import Lane, Pulse, step_gap
 from hoga.recorder.lateness import GateMove, Lateness
 from hoga.recorder.legs import Legs
 from hoga.recorder.probe import Probe
@@ -210,7 +210,7 @@ class Recorder:
             lane.begin(now)
         for name, end in known.items():
             if name in self.intakes and end.ns > now:
-                self._lane_of[name].gap(self.intakes[name].index, _step_gap(now, now - end.ns))
+                self._lane_of[name].gap(self.intakes[name].index, step_gap(now, now - end.ns))
 
     def _follow(self, session: int) -> None:
         """This session is newer than `session`, even where the clock was ahead in that one: what is said later must count for more."""
@@ -353,10 +353,23 @@ class Recorder:
     def clock_stepped(self, at_ns: int, delta_ns: int) -> None:
         """The wall clock jumped by `delta_ns` and shows `at_ns` now."""
         self.lateness.forget()
-        gap = _step_gap(at_ns, delta_ns)
+        gap = step_gap(at_ns, delta_ns)
         for lane in self.lanes:
             for intake in self._members[lane.number]:
                 lane.gap(intake.index, gap)
+        if delta_ns < 0:
+            self._set_back(at_ns, -delta_ns)
+
+    def _set_back(self, now: int, by_ns: int) -> None:
+        """What is remembered by the old time would lie ahead until the clock has caught up. The journals of that time end by it first."""
+        for lane in self.lanes:
+            lane.flush()
+        for symbol, since_ns in self._marked.items():
+            if since_ns > now:
+                self._marked[symbol] = now
+                for lane in self.lanes:
+                    self._tell_late(lane, symbol, since_ns, now + by_ns)
+        self.legs.clock_set_back(now, by_ns)
 
     def clock_measured(self, *, offset_ms: float | None, source: str) -> None:
         """The clock's offset was measured: it goes into the manifests."""
@@ -416,8 +429,12 @@ class Recorder:
             self._bases[name] = now
             if now != base:
                 notes.append(CountsNote(intake.index, now[0] - base[0], now[1] - base[1], now[2] - base[2]))
-            if intake.live_from_ns is not None and intake.live_from_ns < boundary_ns:
-                spans.setdefault(max(intake.live_from_ns, lane.from_ns), []).append(intake.index)
+            if (live_ns := intake.live_from_ns) is None:
+                continue
+            if now != base and live_ns >= boundary_ns:  # it came before it was live: the clock was set back, and nobody has told us yet
+                live_ns = lane.from_ns
+            if live_ns < boundary_ns:
+                spans.setdefault(max(live_ns, lane.from_ns), []).append(intake.index)
         notes.extend(LiveNote(streams, from_ns, boundary_ns) for from_ns, streams in spans.items())
         return notes
 
@@ -493,12 +510,6 @@ def _hold(intakes: list[Intake], flag: int, now: int, *, held: bool) -> None:
             faults.append(fault)
     if faults:
         raise faults[0]
-
-
-def _step_gap(at_ns: int, delta_ns: int) -> Gap:
-    """The clock jumped by `delta_ns`, and showed `at_ns` then; in the course of a life or between two."""
-    before = at_ns - delta_ns
-    return Gap(min(before, at_ns), max(before, at_ns), Reason.CLOCK_STEP, 0, detail=f"the clock was set by {delta_ns / 1e9:+.3f} s")
 
 
 def _late_gap(since_ns: int, journal_ns: int, to_ns: int) -> Gap:

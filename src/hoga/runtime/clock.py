@@ -16,7 +16,7 @@ from typing import Protocol
 
 from hoga.core.times import SECOND_NS
 
-__all__ = ["SYSTEM", "Clock", "ManualClock", "SystemClock", "Timer"]
+__all__ = ["SYSTEM", "Clock", "ManualClock", "SystemClock", "Timer", "restamp"]
 
 
 class Timer(Protocol):
@@ -60,6 +60,11 @@ class SystemClock:
 
 
 SYSTEM: Clock = SystemClock()
+
+
+def restamp(stamp_ns: int, at: float, clock: Clock) -> int:
+    """The wall-clock `stamp_ns`, taken at the steady moment `at`, as the clock shows it now: earlier where it was set back since."""
+    return min(stamp_ns, clock.time_ns() - round((clock.monotonic() - at) * SECOND_NS))
 
 
 class _ManualTimer:
