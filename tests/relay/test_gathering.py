@@ -91,8 +91,15 @@ def _truth(tmp_path: Path, *roots: Path) -> str:
 
 @asynccontextmanager
 async def _gather(
-    root: Path, server: NatsServer, *, collectors: tuple[str, ...] = (), clock: ManualClock | None = None, intake: bool = True
+    root: Path,
+    server: NatsServer,
+    *,
+    collectors: tuple[str, ...] = (),
+    clock: ManualClock | None = None,
+    intake: bool = True,
+    days: bool = False,
 ) -> AsyncIterator[Gather]:
+    """It ends days when it is told to, not by itself."""
     pool = WorkerPool(workers=1)
     gather = Gather(
         GatherSettings(root=root, collectors=collectors),
@@ -101,7 +108,7 @@ async def _gather(
         **({} if clock is None else {"clock": clock}),
     )
     await gather.open()
-    running = asyncio.create_task(gather.run() if intake else asyncio.sleep(0))
+    running = asyncio.create_task(gather.run(days=False) if intake else asyncio.sleep(0))
     try:
         yield gather
     finally:
