@@ -91,13 +91,7 @@ def _truth(tmp_path: Path, *roots: Path) -> str:
 
 @asynccontextmanager
 async def _gather(
-    root: Path,
-    server: NatsServer,
-    *,
-    collectors: tuple[str, ...] = (),
-    clock: ManualClock | None = None,
-    intake: bool = True,
-    days: bool = False,
+    root: Path, server: NatsServer, *, collectors: tuple[str, ...] = (), clock: ManualClock | None = None, intake: bool = True
 ) -> AsyncIterator[Gather]:
     """It ends days when it is told to, not by itself."""
     pool = WorkerPool(workers=1)
