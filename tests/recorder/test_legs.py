@@ -140,3 +140,28 @@ def test_what_two_dead_legs_miss_is_over_when_either_brings_again() -> None:
     assert rig.intakes[SLOW.name].down_since is None
     rig.bring("a", SLOW, 60)
     assert rig.gaps(SLOW, 60) == [Gap(ns(9), ns(12), Reason.DISCONNECT, None, conn="c")]
+
+
+def test_a_clock_that_was_set_back_hides_no_dead_leg() -> None:
+    rig = Rig()
+    rig.connect("a", 7201)
+    rig.bring("a", BOOK, 7209)
+    rig.connect("b", 7212)
+    rig.legs.clock_set_back(ns(3612.5), ns(3600))
+    rig.bring("b", BOOK, 3615)
+    rig.close("a", alive=3609, at=3616)
+    for each in (BOOK, SLOW):
+        assert rig.gaps(each, 3616) == [Gap(ns(3609), ns(3612), Reason.SILENCE, None, conn="a")]
+
+
+def test_a_leg_that_was_taken_for_dead_before_the_clock_was_set_back_brings_again() -> None:
+    rig = Rig()
+    for conn in ("a", "b"):
+        rig.connect(conn, 7201)
+    rig.bring("a", SLOW, 7205)
+    rig.bring("b", BOOK, 7209)
+    rig.close("b", alive=7209, at=7209)
+    rig.legs.clock_set_back(ns(3610), ns(3600))
+    rig.bring("a", BOOK, 3611)
+    rig.legs.note_fresh(ns(3612))
+    assert rig.intakes[SLOW.name].down_since is None

@@ -292,10 +292,15 @@ class Legs:
 
     def clock_set_back(self, now: int, by_ns: int) -> None:
         """The wall clock was set back by `by_ns`, and shows `now`."""
+
+        def moved(stamp_ns: int) -> int:
+            return stamp_ns - by_ns if stamp_ns > now else stamp_ns
+
         for leg in self._legs.values():
             leg.opened_ns[:] = [min(opened_ns, now) for opened_ns in leg.opened_ns]
             for tally in leg.tallies.values():
-                tally.newest_ns -= by_ns if tally.newest_ns > now else 0
+                tally.began_ns, tally.newest_ns = moved(tally.began_ns), moved(tally.newest_ns)
+        self._taken_for_dead = {number: (moved(heard_ns), those) for number, (heard_ns, those) in self._taken_for_dead.items()}
         for intake in self.intakes.values():
             intake.clock_set_back(now, by_ns)
 
