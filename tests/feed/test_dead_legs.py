@@ -327,3 +327,10 @@ def test_a_venue_that_answers_and_brings_nothing_on_any_leg_is_asked_ever_more_r
         assert sum(made[1:]) <= 4
 
     asyncio.run(work())
+
+
+@pytest.mark.parametrize("slowly", [2, 42])
+def test_what_two_legs_miss_that_are_both_dead_is_told_though_neither_was_ever_alone(slowly: int) -> None:
+    world = live_through(2, [("half-open", 0, 3.0), ("half-open", 1, 0.5), ("notice", 2, 3.0)], slowly=slowly)
+    for each in (BOOK, SLOW):
+        assert world.gaps(each) == [(Reason.SILENCE, 23.0, 23.55)]

@@ -19,6 +19,7 @@ from hoga.core.ledger import Gap, Reason
 from hoga.core.streams import Stream
 from hoga.quality.memory import MARKS_KEPT
 from hoga.quality.sequence import Hole, Jump, Sequence, Verdict
+from hoga.recorder.accounted import Accounted
 from hoga.recorder.counted import DISK_FULL, GATED, CountedGaps
 from hoga.venues.spec import VenueSpec
 
@@ -49,7 +50,6 @@ PATIENCE_NS = 5_000_000_000
 """A run whose first leg comes within so long did not wait: its gap and that of the run before are one."""
 
 _RECHECK_NS = 20_000_000
-_LONE_KEPT = 8
 
 _InTime = Callable[[int, bytes], bool]
 
@@ -80,6 +80,7 @@ class Intake:
     """
 
     __slots__ = (
+        "_accounted",
         "_buffer",
         "_conn",
         "_counted",
@@ -92,8 +93,6 @@ class Intake:
         "_lane",
         "_last_key",
         "_legs",
-        "_lone",
-        "_lone_from_ns",
         "_recheck_ns",
         "_spec",
         "again",
@@ -147,8 +146,7 @@ class Intake:
         self._identity = Identity(spec, stream)
         self._first_key, self._last_key = self._identity.first_key, self._identity.last_key
         self._legs: dict[int, int] = {}
-        self._lone: list[tuple[int, int, int]] = []
-        self._lone_from_ns = 0
+        self._accounted = Accounted()
         self._down_reason = Reason.DISCONNECT
         self._down_detail: str | None = None
         self._down_from_ns = 0
@@ -415,17 +413,12 @@ class Intake:
         self._say_waited(now, at_once=False)
         self.began_ns = None
         self._before_slow()
-        if len(self._legs) == 1 and self.down_since is None:
-            self._lone = [*self._lone[1 - _LONE_KEPT :], (next(iter(self._legs)), self._lone_from_ns, now)]
-        elif not self._legs:
-            self._lone_from_ns = now
         self._legs[leg] = now
         self.tag = self.index | leg << 16
         if self.live_from_ns is None:
             self.live_from_ns = now
         if self.down_since is not None:
-            self._healed = self._down_gap(now)
-            self.down_since = None
+            self._heal(now)
         self._down_detail = None
         if len(self._legs) == 1:
             self.mode |= FRESH
@@ -436,21 +429,21 @@ class Intake:
     ) -> None:
         """Leg `leg`, of connection `conn`, brings nothing more; its last sign of life was at `alive_ns`.
 
-        `was_dead`: what came on others alone proves that it was dead: a gap since then, as long as there was no other. `rest_dead`: those
-        that are left are.
+        `was_dead`: what came on others alone proves that it was dead: a gap since then, as long as there was no other that was alive.
+        `rest_dead`: those that are left are.
         """
         if (began_ns := self._legs.pop(leg, None)) is None:
             return
         self._before_slow()
-        lone, self._lone = self._lone, [each for each in self._lone if each[0] != leg]
-        if lone and was_dead and not self.sequence.contiguous:
-            sign_ns = max(alive_ns, began_ns)
-            for _, from_ns, to_ns in (each for each in lone if each[0] == leg and sign_ns < each[2]):
-                self._emit(Gap(max(from_ns, sign_ns), to_ns, Reason.SILENCE, None, conn=conn))
+        sign_ns, began = max(alive_ns, began_ns), self._legs.values()
+        if was_dead and not self.sequence.contiguous:
+            for span in self._accounted.lacking(sign_ns, began):
+                self._emit(Gap(*span, Reason.SILENCE, None, conn=conn))
+                self._accounted.add(span, began)
+        self._accounted.add((began_ns, sign_ns if was_dead else max(sign_ns, self.last_recv_ns)), began)
         self._overlap()
         if self._legs:
             self.tag = self.index | next(iter(self._legs)) << 16
-            self._lone_from_ns = max(self.last_recv_ns, alive_ns)
             if self.down_since is not None or not rest_dead:
                 return
             self.mode |= FRESH
@@ -466,7 +459,12 @@ class Intake:
     def comes_again(self, now: int) -> None:
         """A leg that was taken for dead lives: from `now` on nothing is missing any more, also where this stream has nothing to say."""
         if self.down_since is not None and self._legs:
-            self._healed, self.down_since = self._down_gap(now), None
+            self._heal(now)
+
+    def _heal(self, now: int) -> None:
+        """From `now` on nothing is missing any more."""
+        self._accounted.add((self._down_from_ns, now), self._legs.values())
+        self._healed, self.down_since = self._down_gap(now), None
 
     def silent(self, since_ns: int) -> None:
         """The stream is judged silent since `since_ns`, though its connection lives: a gap until its next frame."""
@@ -492,9 +490,9 @@ class Intake:
         def moved(stamp_ns: int) -> int:
             return stamp_ns - by_ns if stamp_ns > now else stamp_ns
 
-        self.last_recv_ns, self.seen_ns, self._lone_from_ns = moved(self.last_recv_ns), moved(self.seen_ns), moved(self._lone_from_ns)
+        self.last_recv_ns, self.seen_ns = moved(self.last_recv_ns), moved(self.seen_ns)
         self._legs = {leg: moved(began_ns) for leg, began_ns in self._legs.items()}
-        self._lone = [(leg, moved(from_ns), moved(to_ns)) for leg, from_ns, to_ns in self._lone]
+        self._accounted.move(moved)
         self.live_from_ns = None if self.live_from_ns is None else min(self.live_from_ns, now)
         self.began_ns = None if self.began_ns is None else min(self.began_ns, now)
 
