@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from hoga.archive.form.journal import encode_header, read_header
 from hoga.archive.keep.life import read_last_life
 from hoga.archive.keep.recover import recover_folder
 from hoga.archive.prove.verify import verify
+from hoga.core.ledger import Reason
 from hoga.core.times import SECOND_NS
 from hoga.recorder.intake import GATED
 from tests.recorder.lives import Lives
@@ -22,6 +24,7 @@ from tests.recorder.workbench import MS, Bench, agg_trade, book, stream
 from tests.waiting import LONG_S
 
 BOOK, TRADE = stream("BTCUSDT", "depth20@100ms"), stream("BTCUSDT", "aggTrade")
+QUIET = stream("ETHUSDT", "depth20@100ms")
 
 
 async def test_killed_while_disconnected_what_was_recorded_before_is_not_unaccounted(tmp_path: Path) -> None:
@@ -52,6 +55,29 @@ async def test_killed_before_the_journal_was_told_that_a_stream_comes(tmp_path: 
     await bench.killed()
     report = verify([tmp_path])
     assert report.ok, report.problems
+
+
+@pytest.mark.parametrize("healed_by", ["the dead leg", "a new one"])
+async def test_killed_when_what_was_missing_is_over_and_a_quiet_stream_has_not_said_so_yet(tmp_path: Path, healed_by: str) -> None:
+    bench = Bench(tmp_path, [BOOK, QUIET]).start()
+    legs = [bench.connect(), bench.connect(conn="binance-2")]
+    for number in range(1, 9):  # the second brings nothing after the third second
+        for each in (BOOK, QUIET):
+            for leg in legs[: 2 if number < 4 else 1]:
+                bench.send(leg, each, book(number))
+        bench.wait(1)
+    bench.cut(legs[0])
+    cut_ns = bench.now
+    bench.wait(10)
+    again = legs[1] if healed_by == "the dead leg" else bench.connect(conn="binance-3")
+    healed_ns = bench.now
+    bench.send(again, BOOK, book(9))
+    bench.wait(5)
+    bench.flush()
+    await bench.killed()
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        gaps = bench.archive.gaps(symbol, "orderbook", Reason.DISCONNECT)
+        assert [(gap.from_ns, gap.to_ns) for gap in gaps] == [(cut_ns, healed_ns)], symbol
 
 
 class Broken(Lives):

@@ -178,3 +178,23 @@ def test_frames_that_the_closed_gate_keeps_out_are_counted_by_the_new_time() -> 
     intake.release(GATED, NOON_NS + 3 * SECOND_NS - by_ns)
     spans = [(gap.from_ns - NOON_NS, gap.to_ns - NOON_NS, gap.missed) for gap in lane.gaps]
     assert spans == [(0, SECOND_NS, 1), (2 * SECOND_NS - by_ns, 3 * SECOND_NS - by_ns, 1)]
+
+
+@pytest.mark.parametrize("back_s", [30, 600])
+async def test_a_hole_in_the_ids_that_is_open_when_the_clock_is_set_back_is_told(tmp_path: Path, back_s: int) -> None:
+    """It waits for the other leg, and by the new time nobody would find it due before the end."""
+    bench = Bench(tmp_path, [BOOK, TRADE]).start()
+    legs = [bench.connect(), bench.connect(conn="binance-2")]
+    for number in (*range(1, 9), *range(12, 16)):
+        bench.send(legs[0], TRADE, agg_trade(number))
+        bench.now += 10 * MS
+    bench.now -= back_s * SECOND_NS
+    bench.recorder.clock_stepped(bench.now, -back_s * SECOND_NS)
+    for number in range(16, 30):
+        bench.send(legs[0], TRADE, agg_trade(number))
+        bench.wait(1)
+    for leg in legs:
+        bench.cut(leg)
+    archive = await bench.finish()
+    assert [(gap.from_id, gap.to_id) for gap in archive.gaps("BTCUSDT", "execution", Reason.SEQUENCE_GAP)] == [(9, 11)]
+    assert verify([tmp_path]).ok

@@ -390,10 +390,12 @@ def test_what_was_missing_since_a_leg_seemed_dead_ends_where_it_brings_again() -
     intake.connected(2, SECOND)
     intake.take(10 * SECOND, frame(BOOK, book(1)))
     intake.disconnected(1, alive_ns=11 * SECOND, reason=Reason.DISCONNECT, rest_dead=True)
-    intake.comes_again(13 * SECOND)
-    assert not intake.has_open
+    intake.comes_again(13 * SECOND, intake.down_from_ns)
+    assert intake.has_open, "until a frame comes the journal has nothing else that tells of it"
+    assert intake.open_gaps(14 * SECOND) == [Gap(11 * SECOND, 13 * SECOND, Reason.DISCONNECT, None)]
     intake.take(60 * SECOND, frame(BOOK, book(9)))
-    intake.comes_again(61 * SECOND)
+    assert not intake.has_open
+    intake.comes_again(61 * SECOND, intake.down_from_ns)
     intake.take(62 * SECOND, frame(BOOK, book(10)))
     assert lane.gaps == [Gap(11 * SECOND, 13 * SECOND, Reason.DISCONNECT, None)]
 

@@ -165,3 +165,33 @@ def test_a_leg_that_was_taken_for_dead_before_the_clock_was_set_back_brings_agai
     rig.bring("a", BOOK, 3611)
     rig.legs.note_fresh(ns(3612))
     assert rig.intakes[SLOW.name].down_since is None
+
+
+@pytest.mark.parametrize("first", ["a", "b"])
+def test_a_duplicate_that_came_later_proves_nothing_of_the_leg_that_was_first(first: str) -> None:
+    """Two legs and a market that has nothing to say for a while."""
+    rig = Rig()
+    rig.connect("a", 1)
+    rig.connect("b", 1)
+    for conn, at in ((first, 50.0), ("ab".replace(first, ""), 50.002)):
+        assert rig.tables[conn][SPOT.frame_key(BOOK)](ns(at), frame(BOOK, book(50_000)))
+    rig.close("a", alive=59, at=60)
+    assert rig.gaps(BOOK, 70) == rig.gaps(SLOW, 70) == []
+
+
+def test_a_leg_that_comes_again_ends_nothing_but_what_was_missing_for_its_sake() -> None:
+    rig = Rig()
+    rig.connect("a", 1)
+    rig.connect("b", 1)
+    for each in (BOOK, SLOW):
+        rig.bring("b", each, 5)
+        rig.bring("a", each, 19)
+    rig.close("a", alive=19, at=20.5)
+    rig.connect("c", 21)
+    for each in (BOOK, SLOW):
+        rig.bring("c", each, 22)
+    rig.legs.silent(SLOW.name, ns(22))
+    rig.bring("b", BOOK, 61)
+    rig.legs.note_fresh(ns(62))
+    assert rig.gaps(SLOW, 80)[-1] == Gap(ns(22), ns(80), Reason.SILENCE, None)
+    assert rig.intakes[SLOW.name].down_since is not None

@@ -90,6 +90,7 @@ class Intake:
         "_first_key",
         "_healed",
         "_identity",
+        "_is_beside",
         "_lane",
         "_last_key",
         "_legs",
@@ -152,6 +153,7 @@ class Intake:
         self._down_from_ns = 0
         self._conn: str | None = None
         self._healed: Gap | None = None
+        self._is_beside = False
         self.began_ns: int | None = None
         self._counted = CountedGaps(lane, self._emit)
         self._recheck_ns = 0
@@ -331,6 +333,8 @@ class Intake:
         gaps = self._counted.as_they_stand(now)
         if self.down_since is not None and self._legs:
             gaps.append(self._down_gap(now))
+        if self._healed is not None and self._is_beside:
+            gaps.append(self._healed)
         if self.sequence.has_holes:
             self._before_slow()
             gaps += [self._gap_of_hole(hole) for hole in self.sequence.holes()]
@@ -339,7 +343,8 @@ class Intake:
     @property
     def has_open(self) -> bool:
         """Whether `open_gaps` has something to say."""
-        return self._counted.has_open or self.sequence.has_holes or (self.down_since is not None and bool(self._legs))
+        is_down = self.down_since is not None and bool(self._legs)
+        return is_down or (self._healed is not None and self._is_beside) or self._counted.has_open or self.sequence.has_holes
 
     def drain_holes(self, *, older_than_ns: int, settle: bool = False) -> None:
         """Write down the holes that no late frame can fill any more, as sequence gaps."""
@@ -413,12 +418,13 @@ class Intake:
         self._say_waited(now, at_once=False)
         self.began_ns = None
         self._before_slow()
+        beside = bool(self._legs)
         self._legs[leg] = now
         self.tag = self.index | leg << 16
         if self.live_from_ns is None:
             self.live_from_ns = now
         if self.down_since is not None:
-            self._heal(now)
+            self._heal(now, beside=beside)
         self._down_detail = None
         if len(self._legs) == 1:
             self.mode |= FRESH
@@ -456,15 +462,16 @@ class Intake:
             self._emit(self._down_gap(alive_ns))
         self._down(max(self.last_recv_ns, alive_ns), reason, conn)
 
-    def comes_again(self, now: int) -> None:
-        """A leg that was taken for dead lives: from `now` on nothing is missing any more, also where this stream has nothing to say."""
-        if self.down_since is not None and self._legs:
-            self._heal(now)
+    def comes_again(self, now: int, since_ns: int) -> None:
+        """A leg that was taken for dead lives: from `now` on nothing is missing any more, also where this stream has nothing to say; but
+        for what is down since another moment than `since_ns`, for another reason then."""
+        if self.down_since is not None and self._legs and self._down_from_ns == since_ns:
+            self._heal(now, beside=True)
 
-    def _heal(self, now: int) -> None:
-        """From `now` on nothing is missing any more."""
+    def _heal(self, now: int, *, beside: bool) -> None:
+        """From `now` on nothing is missing any more. `beside`: legs were there all the time, and their notes do not tell of it."""
         self._accounted.add((self._down_from_ns, now), self._legs.values())
-        self._healed, self.down_since = self._down_gap(now), None
+        self._healed, self._is_beside, self.down_since = self._down_gap(now), beside, None
 
     def silent(self, since_ns: int) -> None:
         """The stream is judged silent since `since_ns`, though its connection lives: a gap until its next frame."""
@@ -479,6 +486,7 @@ class Intake:
 
     def clock_set_back(self, now: int, by_ns: int) -> None:
         """The wall clock was set back by `by_ns`, and shows `now`: what began by the old time ends by it, and goes on by the new one."""
+        self.drain_holes(older_than_ns=1 << 62, settle=True)  # by the old time nobody would find them due
         self._counted.clock_set_back(now, by_ns)
         if self._healed is not None:
             self._emit(self._healed)
@@ -553,6 +561,11 @@ class Intake:
     def down_reason(self) -> Reason | None:
         """Why no leg brings this stream now, None when one does or none ever did."""
         return self._down_reason if self.down_since is not None else None
+
+    @property
+    def down_from_ns(self) -> int:
+        """Since when nothing comes, however many minutes have ended meanwhile; of the last time where something does."""
+        return self._down_from_ns
 
     @property
     def legs(self) -> int:

@@ -71,7 +71,7 @@ class Legs:
         self._lane_of = lane_of
         self._legs: dict[tuple[str, int], _Leg] = {}
         self._by_number: dict[int, _Leg] = {}
-        self._taken_for_dead: dict[int, tuple[int, list[Intake]]] = {}
+        self._taken_for_dead: dict[int, tuple[int, list[tuple[Intake, int]]]] = {}
         self._next_leg = 1
 
     def end_all(self, now: int) -> None:
@@ -83,13 +83,13 @@ class Legs:
         """Tell the journals which streams have begun to come since the last call, and which come again."""
         for leg in self._legs.values():
             self._note_fresh(leg, now)
-        for number, (heard_ns, intakes) in list(self._taken_for_dead.items()):
+        for number, (heard_ns, missed) in list(self._taken_for_dead.items()):
             leg = self._by_number[number]
             if (again_ns := self._heard_ns(leg)) > heard_ns:
                 del self._taken_for_dead[number]
-                for intake in intakes:
+                for intake, since_ns in missed:
                     if self._brings(leg, intake.stream.name):
-                        intake.comes_again(again_ns)
+                        intake.comes_again(again_ns, since_ns)
 
     def notes_of(self, lane: Lane) -> list[LegNote]:
         """The legs that bring streams of the lane now, as a journal that begins says them."""
@@ -201,17 +201,18 @@ class Legs:
         self._end_leg(leg, end.at_ns, end.why, alive_ns=end.alive_ns)
         was_dead = self._was_dead(leg, end.alive_ns, end.at_ns)
         dead = [each for each in self._legs.values() if self._was_dead(each, self._heard_ns(each), end.at_ns)]
-        missed: list[Intake] = []
+        missed: list[tuple[Intake, int]] = []
         for members in leg.lanes.values():
             for intake in members:
                 name = intake.stream.name
                 if leg.opened_ns:
                     rest_dead = not any(each not in dead and self._brings(each, name) for each in self._legs.values())
-                    if rest_dead and intake.down_since is None:
-                        missed.append(intake)
+                    was_up = intake.down_since is None
                     intake.disconnected(
                         leg.number, alive_ns=end.alive_ns, reason=end.reason, conn=conn, was_dead=was_dead, rest_dead=rest_dead
                     )
+                    if rest_dead and was_up:
+                        missed.append((intake, intake.down_from_ns))
                 elif epoch == 1 and end.reason is Reason.DISCONNECT and intake.began_ns is not None:
                     intake.waits(end.at_ns, f"not connected yet: {end.why}")
         for each in dead:
@@ -224,10 +225,15 @@ class Legs:
         """Whether a leg whose last sign of life was at `alive_ns` had, at `at_ns`, long since missed what others brought of its streams:
         any of them proves it for all, also for one that others brought nothing of yet."""
         for name, tally in leg.tallies.items():
-            sign_ns, newest_ns = max(alive_ns, tally.began_ns), self.received(name)[1]
+            sign_ns, newest_ns = max(alive_ns, tally.began_ns), self._first_received_ns(name)
             if newest_ns > sign_ns and max(newest_ns - sign_ns, at_ns - newest_ns) > _BEHIND_NS:
                 return True
         return False
+
+    def _first_received_ns(self, name: str) -> int:
+        """Receipt of the newest frame on the leg that brought it first: that another one brought it, too, says nothing of that one."""
+        intake = self.intakes.get(name)
+        return intake.last_recv_ns if intake is not None else self.received(name)[1]
 
     def _heard_ns(self, leg: _Leg) -> int:
         """Receipt of the newest frame that the leg brought; 0: none."""
@@ -300,9 +306,12 @@ class Legs:
             leg.opened_ns[:] = [min(opened_ns, now) for opened_ns in leg.opened_ns]
             for tally in leg.tallies.values():
                 tally.began_ns, tally.newest_ns = moved(tally.began_ns), moved(tally.newest_ns)
-        self._taken_for_dead = {number: (moved(heard_ns), those) for number, (heard_ns, those) in self._taken_for_dead.items()}
+        down = {id(intake): intake.down_from_ns for intake in self.intakes.values()}
         for intake in self.intakes.values():
             intake.clock_set_back(now, by_ns)
+        for number, (heard_ns, missed) in self._taken_for_dead.items():
+            those = [(intake, intake.down_from_ns) for intake, since_ns in missed if down[id(intake)] == since_ns]
+            self._taken_for_dead[number] = moved(heard_ns), those
 
     def _end_leg(self, leg: _Leg, now: int, close: str, *, alive_ns: int | None = None) -> None:
         """Frames of the leg may still be in the batch: they go first, while a journal that begins now would name it."""
