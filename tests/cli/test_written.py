@@ -11,6 +11,7 @@ import pytest
 from hoga.archive.form.seriesday import SeriesDay
 from hoga.archive.keep.merge import merge_day
 from hoga.cli.main import main
+from hoga.history.index import Entry, Index
 from tests.archive.workshop import Workshop, fill_trades
 
 
@@ -74,9 +75,12 @@ def test_nothing_that_is_kept_is_replaced(name: str, tmp_path: Path, capsys: pyt
 def test_files_that_were_fetched_are_kept_and_captures_too(days: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fetched = tmp_path / "BTCUSDT-aggTrades-2026-11-20.parquet"
     fetched.write_bytes(b"rows")
-    (tmp_path / ".backfill.jsonl").touch()
+    with Index(tmp_path) as index:
+        index.put(Entry(name=fetched.name, key=fetched.name, sha256="", bytes=4))
     refused(capsys, str(fetched), "export", "data", str(fetched), "--to", "parquet")
-    (tmp_path / ".backfill.jsonl").unlink()
+    result = tmp_path / "result.parquet"
+    result.write_bytes(b"an earlier one, in the same folder")
+    assert main(["export", "data", str(result), "--to", "parquet"]) == 0
     captures = [tmp_path / "caps" / name for name in ("1.gz", "2.gz")]
     captures[0].parent.mkdir()
     for each in captures:

@@ -29,6 +29,7 @@ def _is_recorded(path: Path) -> bool:
     from hoga.archive.form.lists import is_list
     from hoga.audit.folder import list_files
     from hoga.audit.tape import PART_NAME
+    from hoga.core.times import is_day
     from hoga.history.index import is_indexed
 
     name = path.name
@@ -41,5 +42,5 @@ def _is_recorded(path: Path) -> bool:
         or name == LAST_FILE
         or is_list(name)
         or is_indexed(path)
-        or path in (each.path for each in list_files(path.parent.parent))
+        or (is_day(path.parent.name) and path in (each.path for each in list_files(path.parent.parent)))
     )

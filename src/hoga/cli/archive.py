@@ -296,6 +296,7 @@ def cat(
 
     Example: hoga cat binance:BTCUSDT --kind orderbook --start 2026-11-20T13:15 --end 2026-11-20T13:20
     """
+    from hoga.archive.keep.leftover import neighbours
     from hoga.archive.read.reader import read_blocks
 
     start_ns, end_ns = time_of("--start", start), time_of("--end", end)
@@ -303,7 +304,7 @@ def cat(
         raise mistake("--start", str(start), f"a time before --end {end}")
     picked = pick(target, data)
     require_kind(kind, picked.days)
-    if not picked.days and not picked.found.unread and not picked.journals:
+    if not (picked.days or picked.found.unread or picked.journals or neighbours(Path(target))):  # these may have its first minute
         raise mistake("PATH", target, "something that is recorded; nothing of an archive is here")
     printed = False
     try:

@@ -24,8 +24,8 @@ _LOCK = ".backfill.lock"
 
 
 def is_indexed(path: Path) -> bool:
-    """Whether a file lies among those that were fetched into a folder."""
-    return (path.parent / _FILE).exists()
+    """Whether a file is one of those that were fetched into its folder."""
+    return path.name in read_index(path.parent / _FILE)[0]
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

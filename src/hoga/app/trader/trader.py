@@ -75,6 +75,8 @@ __all__ = ["Account", "Trader", "World"]
 _log = get_log("trading")
 
 _TURN_NS = 2_000_000
+_EARLY_NS = 100_000_000
+"""A clock that is slewed loses 15 ms in the longest wait; one that is more behind was set back."""
 _CLOCK_LIMIT_NS = 500_000_000
 _LOOK_S = 0.1
 _LOOKS = 10
@@ -553,7 +555,15 @@ class Trader:
         if self._timer is not None:
             self._timer.cancel()
         delay_s = max(0.0, (at_ns - self._now_ns()) / SECOND_NS)
-        self._timer = self._clock.call_later(delay_s, lambda: self.take(Tick(at_ns)))
+        self._timer = self._clock.call_later(delay_s, lambda: self._woken(at_ns))
+
+    def _woken(self, at_ns: int) -> None:
+        """A timer goes by the steady clock, and may be early by the wall clock, as one that is slewed goes more slowly: what is asked for
+        then would have been asked before the moment that it is for."""
+        if 0 < at_ns - self._now_ns() < _EARLY_NS:
+            self._wake(at_ns)
+        else:
+            self.take(Tick(at_ns))
 
     def _tell(self, effect: Tell) -> None:
         say: Any = {"info": _log.info, "warning": _log.warning, "error": _log.error}[effect.level]
