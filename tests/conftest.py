@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from hoga.app.config import rooms
 from hoga.hub import consumers
+from hoga.net import budgets
 from tests.sources import tree_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -85,6 +87,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def _no_configuration_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("HOGA_") or name.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _budgets_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A simulated venue may get the port of one that an earlier test was refused by: what was used up there is not used up here."""
+    monkeypatch.setattr(budgets, "_budgets", {})
+    monkeypatch.setattr(rooms, "_clients", {})
 
 
 @pytest.fixture(autouse=True)
