@@ -16,7 +16,7 @@ from hoga.audit.reading import Walk
 from hoga.audit.recovery import Recovered, Recovery, RecoveryState
 from hoga.audit.verify import verify
 from hoga.core.times import DAY_NS
-from hoga.core.trading import TRADES_KEPT, Rung
+from hoga.core.trading import TRADES_KEPT, Rung, client_id_head
 from tests.audit import kills
 
 SYM = "binance:BTCUSDT"
@@ -230,6 +230,13 @@ def test_trades_of_exits_are_known_however_many_others_come_after_them() -> None
     again = Recovery(msgspec.msgpack.decode(msgspec.msgpack.encode(recovery.state()), type=RecoveryState))
     again.feed(Record(99_999, T, None, 4, "emergency.trade", fill("hg-x1a-1", "S", 5, "2")[1], b""))
     assert again.result().positions == recovery.result().positions
+
+
+def test_orders_of_any_start_are_no_exits() -> None:
+    """A start's number is written with the digits 0 to z, and from the 1,189th on it looks as an exit's."""
+    order = f"{client_id_head('hg', 33 * 36 + 1, 1)}3f2"
+    assert order == "hg-x1-1-3f2"
+    assert recovered(CONFIG, fill(order, "S", 5, "2")).exits == {}
 
 
 def test_parts_of_one_trade_close_what_each_strategy_held() -> None:

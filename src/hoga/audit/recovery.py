@@ -60,7 +60,7 @@ _ENDED = frozenset(("FILLED", "CANCELED", "EXPIRED"))
 _FINAL = _ENDED | {"DENIED", "REJECTED", "ABSENT"}
 _QUARANTINED = "log-quarantined"
 """The ladder's cause with which a person is told that the journal is not as it was written."""
-_EXITS = re.compile(r"-x[0-9a-f]+-[^-]+")
+_EXITS = re.compile(r"-x[0-9a-f]+-[^-]+$")
 """How client ids of an exit's orders end."""
 _KEPT_NS = DAY_NS
 _LOOK = 5_000
