@@ -17,6 +17,7 @@ from hoga.audit.folder import JOURNAL_FOLDER
 from hoga.audit.reading import Walk
 from hoga.simulator import Simulator, SimulatorConfig
 from hoga.simulator.faults import Fault, FaultKind
+from hoga.simulator.usdm.rules import FuturesRules
 from hoga.trading.strategy import Strategy
 from tests.waiting import eventually
 
@@ -131,9 +132,10 @@ async def live(
     kind: type[Wants] = Wants,
     mode: str = "live",
     again: Callable[[], Config] | None = None,
+    futures: FuturesRules = FuturesRules(),
 ) -> AsyncIterator[Live]:
     """A venue, and a trader there (or one on paper, without keys)."""
-    async with Simulator(SimulatorConfig(venues=(venue,), symbols=(SYMBOLS[venue],), seed=11)) as simulator:
+    async with Simulator(SimulatorConfig(venues=(venue,), symbols=(SYMBOLS[venue],), seed=11, futures=futures)) as simulator:
         if before is not None:
             before(simulator)
         it = Live(simulator, venue, data, settings)

@@ -20,12 +20,13 @@ from hoga.core.trading import (
     PositionSide,
     ReadFailed,
     StreamUpdate,
+    TradesRead,
 )
 from hoga.trading.engine import Restored
 from hoga.trading.limits import Limits
 from hoga.trading.orders import Order, Role, Status
 from hoga.trading.portfolio import Share
-from hoga.trading.ports import Query, Read
+from hoga.trading.ports import Query, Read, ReadKind
 from hoga.trading.risk import RiskGate
 from tests.trading.exchange import BUY, FUTURES, SELL, SYMBOL, T0, VENUE, Exchange, Holds, S
 
@@ -112,11 +113,11 @@ class Met(Exchange):
         return found
 
 
-def down(*, held: int = 0, **order: Any) -> Met:
+def down(*, held: int = 0, kind: type[Met] = Met, **order: Any) -> Met:
     """A trader that begins anew; ten were held, and guarded, when the life before ended ten minutes ago."""
     strategy = Guarded()
     limits = Limits(currencies=("USDT",))
-    there = Met(strategy, able=CLOSE_ALL, gate=RiskGate(lambda symbol: limits), start=False)
+    there = kind(strategy, able=CLOSE_ALL, gate=RiskGate(lambda symbol: limits), start=False)
     at = T0 - 600 * S
     known: dict[str, Any] = {
         "status": Status.LIVE,
@@ -163,6 +164,65 @@ def test_a_stop_that_was_met_while_the_stream_was_cut_is_the_strategys_trade() -
     assert (there.share(), there.position(), there.engine.state.portfolio.adopted) == (0, 0, {})
     assert there.records("pos") == [], "nobody else traded"
     assert there.ladder.causes() == []
+
+
+class Silent(Met):
+    """Of the stop itself nothing is to be had but what the stream says."""
+
+    def query(self, ask: Query) -> Any:
+        if ask.waits:
+            return ReadFailed(at_ns=self.now, venue=VENUE, what="order", why="timeout", symbol=SYMBOL, client_id=ask.client_id)
+        return super().query(ask)
+
+
+def waiting(kind: type[Met] = Met) -> Met:
+    """A trader at work that holds ten, and whose stop waits."""
+    there = down(held=10, kind=kind)
+    there.open[STOP.client_id] = there.update(STOP, OrderState.NEW, venue_id="700")
+    there.begin()
+    there.pass_time(10)
+    assert there.engine.running
+    there.open.clear()
+    there.held[SYMBOL] = 0
+    return there
+
+
+@pytest.mark.parametrize("heard", ["before", "never"])
+def test_a_stops_trade_that_the_stream_tells_before_its_trigger_is_the_strategys_trade(heard: str) -> None:
+    """What it became has a name that the venue gave it: nothing says whose that is until the stop itself is told of."""
+    there = waiting(Silent if heard == "before" else Met)
+    there.sold("900", "1001", ago_s=0)
+    there.give(msgspec.structs.replace(there.fills[-1], client_id="auto"))
+    assert (there.records("pos"), there.share()) == ([], 10)
+    if heard == "before":
+        there.give(Met.query(there, Query(symbol=SYMBOL, client_id=STOP.client_id, venue_id="700", waits=True)))
+    there.pass_time(30)
+    assert (there.share(), there.position(), there.engine.state.portfolio.adopted) == (0, 0, {})
+    assert (there.stop_order().status, there.stop_order().filled) == (Status.FILLED, 10)
+    assert there.records("pos") == [], "nobody else traded"
+    assert there.ladder.causes() == []
+
+
+def test_a_listing_that_was_asked_for_before_the_streams_trade_does_not_settle_whose_it_is() -> None:
+    there = waiting(Silent)
+    before = there.now
+    there.now += S
+    there.sold("900", "1001", ago_s=0)
+    there.give(msgspec.structs.replace(there.fills[-1], client_id="auto"))
+    there.give(TradesRead(at_ns=there.now, symbol=SYMBOL, asked_ns=before, fills=(), whole=True))
+    there.engine.state.orders.know_trade(SYMBOL, "1002")
+    there.answers_reads = False
+    there.pass_time(5)
+    read = [each.after for each in there.of(Read) if each.what is ReadKind.TRADES]
+    assert read[-1] == "1000", "the doubted one is read again, whatever came behind it"
+
+
+def test_what_the_venue_closes_itself_is_its_own_at_once_though_a_stop_waits() -> None:
+    """No listing tells that it was a liquidation."""
+    there = waiting()
+    there.sold("901", "1001", ago_s=0)
+    there.give(msgspec.structs.replace(there.fills[-1], client_id="autoclose-1"))
+    assert (there.share(), there.position(), there.engine.state.portfolio.adopted) == (0, 0, {})
 
 
 def test_while_the_venue_does_not_say_nothing_is_decided() -> None:

@@ -21,6 +21,7 @@ from hoga.flatten.report import ExitReport
 from hoga.simulator import Simulator, SimulatorConfig
 from hoga.simulator.faults import FaultKind
 from hoga.simulator.seen import Does
+from hoga.simulator.usdm.rules import FuturesRules
 from hoga.trading.orders import Role, Status
 from hoga.trading.rungs import Rung
 from hoga.trading.strategy import Setup
@@ -154,9 +155,11 @@ async def test_a_stop_without_a_quantity_is_adopted_at_the_start(tmp_path: Path)
         assert account(it)["open_algo_orders"] == []
 
 
-async def test_a_stop_whose_trades_come_before_it_is_triggered_is_counted_once(tmp_path: Path) -> None:
-    """4. The child is filled before TRIGGERED is told."""
-    async with live(tmp_path, USDM, *WIDE, "STALE_AFTER_MS=60000", kind=Stopped) as it:
+@pytest.mark.parametrize("kept", [True, False])
+async def test_a_stop_whose_trades_come_before_it_is_triggered_is_counted_once(tmp_path: Path, kept: bool) -> None:
+    """4. The child is filled before TRIGGERED is told, and has its parent's name or one of its own."""
+    futures = FuturesRules(child_keeps_client_id=kept)
+    async with live(tmp_path, USDM, *WIDE, "STALE_AFTER_MS=60000", kind=Stopped, futures=futures) as it:
         await ready(it)
         it.strategy.wanted = "0.01"
         await eventually(lambda: guarded(it), why=it.orders)
@@ -170,6 +173,8 @@ async def test_a_stop_whose_trades_come_before_it_is_triggered_is_counted_once(t
         assert it.held() == "0"
         assert len(it.records("order.fill")) == len(account(it)["trades"])
         assert not it.records("recon.mismatch")
+        assert not it.records("pos"), "nobody else traded"
+        assert it.engine.state.portfolio.share(next(iter(it.engine.instances)).key, it.symbol) == 0
         await it.stop()
 
 

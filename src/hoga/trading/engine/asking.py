@@ -33,6 +33,7 @@ class Asking:
         }
         self.started = False
         self.behind: dict[str, str] = {}
+        self._left_ns: dict[str, int] = {}
         self._turn = turn
 
     def of(self, symbol: str) -> Reckoning:
@@ -78,11 +79,17 @@ class Asking:
         """Nobody can tell yet of which of `orders` the trades after that one are: they are asked for, and the trades are read again."""
         now = self._turn.state.now_ns
         self.behind.setdefault(symbol, after)
+        self._left_ns[symbol] = now
         self.of(symbol).touched(symbol, now)  # its position cannot be explained yet
         self.of(symbol).later(now + _AGAIN_NS)
         for order in orders:
             if order.waits and now - order.queried_ns >= SECOND_NS:
                 self.order(order)
+
+    def caught_up(self, symbol: str, asked_ns: int) -> None:
+        """In a listing of its trades nothing is in doubt. One that may be older than the trade that was left says nothing of it."""
+        if symbol in self.behind and asked_ns >= self._left_ns[symbol] + _AGAIN_NS:
+            del self.behind[symbol]
 
     def last_trade(self, symbol: str) -> str:
         """The trade to read on from: the last that is known, or the one before those that could not be told whose they are. Where an order

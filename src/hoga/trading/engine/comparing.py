@@ -80,7 +80,7 @@ class Comparing:
         if doubted:
             asking.leave(event.symbol, known, list(doubted.values()))
         else:
-            asking.behind.pop(event.symbol, None)
+            asking.caught_up(event.symbol, event.asked_ns)
         waiting = {name for name, order in doubted.items() if order.waits}
         self._hearing.news(state.orders.traded(event, state.capabilities_of[venue], waiting), event)
         asking.reckonings[venue].got(ReadKind.TRADES, event.asked_ns, event.symbol)

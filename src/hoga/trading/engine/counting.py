@@ -16,7 +16,7 @@ from hoga.trading.ports import Gate, Write
 from hoga.trading.rungs import Cause
 from hoga.trading.state import venue_of
 
-__all__ = ["Counting"]
+__all__ = ["Counting", "is_by_venue"]
 
 _LOSSES = (Cause.DAILY_LOSS, Cause.DRAWDOWN, Cause.LOSSES_IN_A_ROW)
 
@@ -64,7 +64,7 @@ class Counting:
         state = self._turn.state
         if not state.capabilities(event.symbol).short:
             return
-        left = self._close(event, _VENUE) if event.client_id.startswith(_BY_THE_VENUE) else event.quantity
+        left = self._close(event, _VENUE) if is_by_venue(event) else event.quantity
         if left:
             event = _part_of(event, event.quantity - left, left)
             state.portfolio.adopt(event.symbol, event.position_side, signed(event.side, left))
@@ -162,6 +162,11 @@ class Counting:
             found.append(msgspec.structs.replace(event, symbol=symbol, amount=_shared(event.amount, before, part, whole)))
             before += part
         return found
+
+
+def is_by_venue(fill: FillUpdate) -> bool:
+    """Whether the venue itself closed a position by that trade. No listing says so: it names the venue's ids only."""
+    return fill.client_id.startswith(_BY_THE_VENUE)
 
 
 def _part_of(fill: FillUpdate, before: int, much: int) -> FillUpdate:

@@ -21,7 +21,7 @@ from hoga.core.trading import (
 from hoga.trading import records
 from hoga.trading.engine.asking import Asking
 from hoga.trading.engine.causes import Causes
-from hoga.trading.engine.counting import Counting
+from hoga.trading.engine.counting import Counting, is_by_venue
 from hoga.trading.engine.guarding import Guarding
 from hoga.trading.engine.pursuing import Pursuing
 from hoga.trading.engine.roster import Roster
@@ -171,6 +171,14 @@ class Hearing:
             self.news(self._orders.filled(order, event), event)
         elif is_client_id_of(self._turn.settings.trader, event.client_id):
             self._counting.orphan(event)
+        elif not self._orders.knows_trade(event.symbol, event.trade_id):
+            self._unnamed(event)
+
+    def _unnamed(self, event: FillUpdate) -> None:
+        """A trade of an order that we do not know: a stop's, where the stream tells it before what the stop became, or a stranger's."""
+        owners = [] if is_by_venue(event) else self._asking.may_be_of(event, event.at_ns)
+        if owners:
+            self._asking.leave(event.symbol, self._orders.last_trade(event.symbol), owners)
         elif self._orders.know_trade(event.symbol, event.trade_id):
             self._counting.foreign(event)
 
