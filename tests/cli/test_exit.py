@@ -136,7 +136,15 @@ def test_a_halt_that_only_the_journal_knows_is_resumed_and_written(tmp_path: Pat
     assert "cmd" in told
 
 
-def test_losses_in_a_row_are_counted_anew_from_a_resume_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("why", "left"),
+    [
+        ("losses-in-a-row", 0),
+        ("ACTIVE -> REDUCING: MAX_LOSSES_IN_A_ROW is reached at binance (3, allowed 3); `hoga resume 20261129-133156` lets it go on", 0),
+        ("ACTIVE -> REDUCING: the venue calls for margin at binance; `hoga resume 20261129-133156` lets it go on", 3),
+    ],
+)
+def test_losses_in_a_row_are_counted_anew_from_their_resume_on(tmp_path: Path, why: str, left: int) -> None:
     lost = {
         "id": "hg1",
         "sym": "binance:BTCUSDT",
@@ -150,23 +158,24 @@ def test_losses_in_a_row_are_counted_anew_from_a_resume_on(tmp_path: Path) -> No
     }
     with AuditLogger(journal_of(tmp_path)) as log:
         log.append("order.fill", lost)
-        log.append("state", {"rung": "REDUCING", "incident": "20261129-133156", "why": "losses-in-a-row"})
+        log.append("state", {"rung": "REDUCING", "incident": "20261129-133156", "why": why})
     with AuditLogger(journal_of(tmp_path)) as log:
         assert log.opened.recovered.losses == {"binance:BTCUSDT": 3}
     assert main(["resume", "20261129-133156", "--data", str(tmp_path)]) == 0
     with AuditLogger(journal_of(tmp_path)) as log:
-        assert log.opened.recovered.losses == {"binance:BTCUSDT": 0}
+        assert log.opened.recovered.losses == {"binance:BTCUSDT": left}
         assert log.opened.recovered.rung is Rung.ACTIVE
 
 
+@pytest.mark.parametrize("rung", ["HALTED", "REDUCING"])
 @pytest.mark.parametrize("seen_by_a_start", [False, True])
 def test_a_damage_that_was_found_after_a_halt_is_an_incident_of_its_own(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], seen_by_a_start: bool
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], seen_by_a_start: bool, rung: str
 ) -> None:
     journal = journal_of(tmp_path)
     with AuditLogger(journal) as log:
         log.append("signal", {"id": "a"})
-        log.append("state", {"rung": "HALTED", "incident": "20261129-133156", "why": "clock"})
+        log.append("state", {"rung": rung, "incident": "20261129-133156", "why": "clock"})
     path = list_files(journal)[-1].path
     path.write_bytes(path.read_bytes().replace(b'"id":"a"', b'"id":"x"'))
     if seen_by_a_start:  # halted it was already, so its ladder did not move

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
+import pytest
+
 from hoga.audit.chain import Record
 from hoga.audit.recovery import Recovery
+from hoga.core.trading import MarginCall
 from hoga.trading.engine import Restored
 from hoga.trading.limits import Limits
-from hoga.trading.ports import Command, CommandKind, Write
+from hoga.trading.ports import Command, CommandKind, RunGate, Write
 from hoga.trading.risk import RiskGate
-from hoga.trading.rungs import Rung
-from tests.trading.exchange import SYMBOL, Exchange, Holds, holds
+from hoga.trading.rungs import Cause, Rung, is_told
+from tests.trading.exchange import SYMBOL, VENUE, Exchange, Holds, holds
 
 LIMITS = Limits(currencies=("USDT",), max_losses_in_a_row=2, max_daily_loss=Decimal(100_000), fat_finger_size=0)
 
@@ -74,6 +78,40 @@ def test_a_person_lets_it_open_again() -> None:
     assert len(there.sent) > sent
 
 
+def test_a_resume_of_something_else_leaves_the_losses_an_incident_of_their_own() -> None:
+    there = trader()
+    there.begin()
+    lose(there, 1)
+    want(there, "0.010")
+    there.fill(there.last, price=600_010)
+    there.give(MarginCall(at_ns=there.now, raw="", venue=VENUE, positions=()))
+    there.pass_time(1)
+    called = there.ladder.incident
+    want(there, "0")
+    there.fill(there.last, price=599_900)
+    there.pass_time(3)
+    assert (there.ladder.incident, told(there)) == (called, 2)
+    sent = len(there.sent)
+    want(there, "0.010")
+    resume(there, called)
+    assert told(there) == 2
+    assert there.engine.state.rung is Rung.REDUCING
+    assert there.ladder.incident not in ("", called)
+    assert len(there.sent) == sent
+    assert there.records("state")[-1].fields["incident"] == there.ladder.incident, "a person is told of it"
+    resume(there, there.ladder.incident)
+    assert there.engine.state.rung is Rung.ACTIVE
+    assert told(there) == 0
+
+
+@pytest.mark.parametrize(
+    "cause", ["losses-in-a-row", "ACTIVE -> REDUCING: MAX_LOSSES_IN_A_ROW is reached at one (2, allowed 2); `hoga resume`"]
+)
+def test_a_latch_of_an_earlier_life_tells_its_cause_as_a_word_or_as_the_line_for_people(cause: str) -> None:
+    assert is_told(Cause.LOSSES_IN_A_ROW, cause)
+    assert not is_told(Cause.MARGIN_CALL, cause)
+
+
 def test_it_outlives_a_restart_and_so_does_the_way_out() -> None:
     first = trader()
     first.begin()
@@ -81,7 +119,8 @@ def test_it_outlives_a_restart_and_so_does_the_way_out() -> None:
     latch = first.ladder.latch()
     assert latch is not None
     second = trader()
-    second.ladder.restore(latch)
+    line = next(each.why for each in first.of(RunGate) if each.incident == latch.incident)
+    second.ladder.restore(msgspec.structs.replace(latch, cause=line))  # so the trader's folder keeps it
     second.engine.state.rung = second.ladder.rung
     second.engine.restore(Restored(orders=[], shares=[], trades={}, days={}, powers={}, since_ns=0, losses={SYMBOL: 2}), second.now)
     second.begin()

@@ -206,3 +206,15 @@ class LadderMachine(RuleBasedStateMachine):
 
 TestLadder = LadderMachine.TestCase
 TestLadder.settings = settings(max_examples=tries(60), stateful_step_count=25, deadline=None)
+
+
+def test_what_leads_to_the_same_rung_after_a_resume_is_told_with_its_incident() -> None:
+    ladder = Ladder()
+    ladder.begin(Cause.MARGIN_CALL, NOON)
+    (first,) = ladder.advance(NOON)
+    assert ladder.resume(first.incident, NOON + S) is None
+    ladder.begin(Cause.LOSSES_IN_A_ROW, NOON + 2 * S)
+    (second,) = ladder.advance(NOON + 2 * S)
+    assert (second.old, second.new, second.cause) == (Rung.REDUCING, Rung.REDUCING, Cause.LOSSES_IN_A_ROW)
+    assert second.incident == ladder.incident != first.incident
+    assert ladder.advance(NOON + 3 * S) == []

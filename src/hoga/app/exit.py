@@ -30,7 +30,7 @@ from hoga.flatten.report import ExitReport
 from hoga.runtime.clock import SYSTEM
 from hoga.runtime.loop import ends_on
 from hoga.trading import records
-from hoga.trading.rungs import Cause, Ladder, RungChange
+from hoga.trading.rungs import Cause, Ladder, RungChange, is_told
 from hoga.trading.rungs import Latch as Latched
 from hoga.venues.registry import VENUES
 
@@ -125,8 +125,9 @@ def resume(data: Path, incident: str, *, tell: Callable[[str], object] = lambda 
             log.append("state", {"rung": Rung.ACTIVE.name, "was": held.rung.name, "incident": "", "why": f"resumed {incident}"})
             if after is not None:
                 log.append("state", records.rung(after).fields)
+            is_seen = is_told(Cause.LOSSES_IN_A_ROW, held.cause)
             for symbol, losses in log.opened.recovered.losses.items():
-                if losses:
+                if losses and is_seen:
                     seen = records.losses_seen(symbol, losses, incident)
                     log.append(seen.kind, seen.fields)
     with Latch(journal) as latch:

@@ -18,7 +18,7 @@ import msgspec
 
 from hoga.core.trading import Rung
 
-__all__ = ["CAUSES", "Cause", "CauseRule", "Ladder", "Latch", "Rung", "RungChange"]
+__all__ = ["CAUSES", "Cause", "CauseRule", "Ladder", "Latch", "Rung", "RungChange", "is_told"]
 
 _S = 1_000_000_000
 
@@ -162,6 +162,7 @@ class Ladder:
         self._latch: Latch | None = None
         self._changes: list[RungChange] = []
         self._used: set[str] = set()
+        self._resumed = False
         self.rung = Rung.ACTIVE
 
     def __repr__(self) -> str:
@@ -215,8 +216,9 @@ class Ladder:
                 self._change(rung, at_ns, cause, subject, standing.detail)
         floor = Rung.NO_OPEN if any(each.reached and self._opens_no_more(key[0]) for key, each in self._standing.items()) else Rung.ACTIVE
         rest = max(self._latched, floor)
-        if rest < self.rung:
-            self._rise(rest, now_ns)
+        if rest < self.rung or (self._resumed and self._latch is not None and not self._changes):
+            self._rise(rest, now_ns)  # also where it stays, held by another incident than the one that a person let go
+        self._resumed = False
         changes, self._changes = self._changes, []
         return changes
 
@@ -239,7 +241,7 @@ class Ladder:
             return f"nothing has to be resumed: {self.rung.name}"
         if incident != self._latch.incident:
             return f"the incident is {self._latch.incident}, not {incident}"
-        self._latch, self._latched = None, Rung.ACTIVE
+        self._latch, self._latched, self._resumed = None, Rung.ACTIVE, True
         for key in list(self._standing):
             rungs, standing = CAUSES[key[0]].rungs, self._standing[key]
             is_over = standing.told or not CAUSES[key[0]].asks
@@ -273,7 +275,7 @@ class Ladder:
         self._latch = Latch(rung=rung.name, incident=incident, cause=cause.value, detail=detail, at_ns=at_ns)
 
     def _rise(self, rung: Rung, now_ns: int) -> None:
-        """Upward, after a resume or when a cause is gone; what holds it from going farther is told."""
+        """Upward, or as far as a resume leads; what holds it from going farther is told."""
         for (cause, subject), standing in self._standing.items():
             if self._latch is not None and cause.value == self._latch.cause:
                 standing.told = True
@@ -284,6 +286,11 @@ class Ladder:
         change = RungChange(at_ns=at_ns, old=self.rung, new=rung, cause=cause, subject=subject, detail=detail, incident=self.incident)
         self.rung = rung
         self._changes.append(change)
+
+
+def is_told(cause: Cause, said: str) -> bool:
+    """Whether what a latch or a journal gives as the reason is that cause: its word, or the line for people (`RungChange.text`)."""
+    return said == cause.value or said.partition(": ")[2].startswith(CAUSES[cause].says)
 
 
 def _unused(at_ns: int, used: Iterable[str]) -> str:

@@ -20,7 +20,7 @@ from hoga.trading.engine.timers import Timers
 from hoga.trading.engine.turn import Handlers, Turn
 from hoga.trading.orders import Role
 from hoga.trading.ports import Command, CommandKind, Done, Write
-from hoga.trading.rungs import Cause
+from hoga.trading.rungs import Cause, is_told
 from hoga.trading.sampling import Sampler
 
 __all__ = ["Life"]
@@ -78,10 +78,11 @@ class Life:
         elif event.kind is CommandKind.FREEZE:
             self._causes.begin(Cause.OPERATOR_FLATTEN, detail=event.text, incident=event.incident)
         elif event.kind is CommandKind.RESUME:
+            latch = self._causes.ladder.latch()
             why = self._causes.ladder.resume(event.text, self._state.now_ns)
             if why:
                 self._turn.tell("warning", f"not resumed: {why}")
-            else:
+            elif latch is not None and is_told(Cause.LOSSES_IN_A_ROW, latch.cause):
                 self._counting.losses_seen(event.text)
 
     # -- start --------------------------------------------------------------------------------------------------------------
