@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from hoga.audit.chain import Record
 from hoga.audit.recovery import Recovery
-from hoga.core.trading import FundingUpdate
+from hoga.core.trading import FundingUpdate, Held, PositionUpdate
 from hoga.trading.limits import Limits
 from hoga.trading.risk import RiskGate
 from tests.trading.exchange import SYMBOL, VENUE, Exchange, holds
@@ -52,6 +53,46 @@ def test_funding_without_a_symbol_is_shared_by_what_positions_are_worth(amount: 
     records = {each.fields["sym"]: each.fields["amount"] for each in there.records("funding")}
     assert records == dict(zip((SYMBOL, OTHER), parts, strict=True))
     assert sum(map(Decimal, records.values())) == Decimal(amount)
+
+
+def stranger(there: Exchange, **changes: Any) -> None:
+    """A position of somebody else in the same account."""
+    known = {"symbol": f"{VENUE}:SOLUSDT", "quantity": 10**7, "entry": "60", "worth": Decimal(59_994), "settle": "USDT"}
+    there.give(PositionUpdate(at_ns=there.now, held=Held(**(known | changes))))
+
+
+def test_what_others_hold_in_the_account_bears_its_part_of_the_funding_and_sells_nothing_of_ours() -> None:
+    there = held(SYMBOL, limits=Limits(currencies=("USDT",), max_daily_loss=Decimal(500), fat_finger_size=0))
+    ours = Decimal(10 * there.engine.state.price(SYMBOL)).scaleb(there.rules[SYMBOL].money_power)
+    stranger(there, worth=-99 * ours)  # short or long: it is as large
+    paid(there, "-600")
+    there.pass_time(3)
+    assert [(each.fields["sym"], each.fields["amount"], "day" in each.fields) for each in there.records("funding")] == [
+        (SYMBOL, "-6", True),
+        ("", "-594", False),
+    ]
+    rules = there.rules[SYMBOL]
+    assert there.engine.state.day(SYMBOL).funding == -6 * 10**-rules.money_power
+    assert there.engine.state.rung.name != "FLATTEN"
+
+
+@pytest.mark.parametrize(
+    ("changes", "ours"),
+    [
+        ({"worth": None}, None),  # nobody knows how much of it is ours
+        ({"settle": ""}, None),
+        ({"settle": "USDC"}, "-600"),
+        ({"margin_type": "isolated"}, "-600"),
+        ({"quantity": 0, "worth": None}, "-600"),
+    ],
+)
+def test_funding_is_booked_only_where_it_is_known_whose_it_is(changes: dict[str, Any], ours: str | None) -> None:
+    there = held(SYMBOL)
+    stranger(there, **changes)
+    paid(there, "-600")
+    (record,) = there.records("funding")
+    assert (record.fields["sym"], Decimal(record.fields["amount"])) == ((SYMBOL, Decimal(ours)) if ours else ("", Decimal(-600)))
+    assert bool(there.engine.state.portfolio.today(SYMBOL)[2]) is (ours is not None)
 
 
 def test_funding_of_what_is_not_ours_is_in_the_journal_and_in_no_books() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -295,6 +296,7 @@ def test_positions_are_signed_and_what_is_flat_is_not_there() -> None:
     _, event = run(USDM_ORDERS.positions(BOOK), told(rows))
     assert isinstance(event, PositionsRead)
     assert [(each.quantity, each.entry, each.liquidation) for each in event.positions] == [(-15, "67000.1", "")]
+    assert [(each.worth, each.settle) for each in event.positions] == [(Decimal("-1005.0015"), "USDT")]
     _, broken = run(USDM_ORDERS.positions(BOOK), told([{"symbol": "BTCUSDT", "positionAmt": "1", "positionSide": "DIAGONAL"}]))
     assert isinstance(broken, ReadFailed)
 

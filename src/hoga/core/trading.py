@@ -658,7 +658,8 @@ class FillUpdate(ExecutionEvent, frozen=True, kw_only=True, gc=False):
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A position: `quantity` below 0 is short. `entry`: its average price as exact text; `liquidation`: "" where there is none."""
+    """A position: `quantity` below 0 is short. `entry`: its average price as exact text; `liquidation`: "" where there is none. `worth`:
+    what it was worth at that price, in `settle`; None and "" where that is not known."""
 
     symbol: str
     quantity: int
@@ -668,6 +669,8 @@ class Held(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     liquidation: str = ""
     leverage: int | None = None
     margin_type: str = ""
+    worth: Decimal | None = None
+    settle: str = ""
 
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True, gc=False):

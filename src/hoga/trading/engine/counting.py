@@ -132,10 +132,11 @@ class Counting:
     def _on_funding(self, event: FundingUpdate) -> None:
         """In the journal always; in the books where it is of a symbol that is traded here."""
         found = [event] if event.symbol in self._turn.state.rules_of else self._split(event)
-        for each in found:
-            self._fund(each)
-        if not found:
-            self._turn.write(records.funding(event))
+        for each in found or [event]:
+            if each.symbol in self._turn.state.rules_of:
+                self._fund(each)
+            else:
+                self._turn.write(records.funding(each))
 
     def _fund(self, event: FundingUpdate) -> None:
         state, rules = self._turn.state, self._turn.state.rules_of[event.symbol]
@@ -145,23 +146,46 @@ class Counting:
         self._turn.write(records.funding(event, shares, state.portfolio.today(event.symbol)))
 
     def _split(self, event: FundingUpdate) -> list[FundingUpdate]:
-        """Funding that no symbol is told of, by symbol: each position of the venue that settles in its currency has as much of it as it is
-        worth of them all. Together they are the whole of it."""
-        if event.symbol:
+        """Funding that no symbol is told of, by symbol: each position of the account that settles in its currency has as much of it as it
+        is worth of them all; what is held in symbols that are not traded here has the rest, without a symbol. Together they are the whole
+        of it. Nothing where it is not known what such a position is worth."""
+        strangers = self._strangers(event)
+        if event.symbol or strangers is None:
             return []
         state = self._turn.state
         values: dict[str, Decimal] = {}
-        for (symbol, _), quantity in state.portfolio.held().items():
+        for (symbol, side), quantity in state.portfolio.held().items():
             rules = state.rules_of.get(symbol)
             if rules is not None and (rules.venue, rules.settle) == (event.venue, event.currency):
                 value = Decimal(quantity * state.price(symbol)).scaleb(rules.money_power - _VALUE_POWER)
+                told = state.accounts[event.venue].held.get((symbol, side)) if not value else None
+                if told is not None and told.worth is not None:
+                    value = told.worth.scaleb(-_VALUE_POWER)
                 values[symbol] = values.get(symbol, Decimal(0)) + value
+        if not values:
+            return []
         parts = {symbol: max(1, abs(int(value))) for symbol, value in values.items()}
+        if strangers:
+            parts[""] = strangers
         found, before, whole = [], 0, sum(parts.values())
         for symbol, part in parts.items():
             found.append(msgspec.structs.replace(event, symbol=symbol, amount=_shared(event.amount, before, part, whole)))
             before += part
         return found
+
+    def _strangers(self, event: FundingUpdate) -> int | None:
+        """What positions of the account are worth that are in symbols which are not traded here, as far as they settle in the currency of
+        this funding and it may be theirs; None: nobody knows."""
+        state, values = self._turn.state, dict[str, Decimal]()
+        account = state.accounts.get(event.venue)
+        for (symbol, _), held in account.held.items() if account is not None else ():
+            if not held.quantity or symbol in state.rules_of or held.margin_type == "isolated":  # an isolated one's is told with its symbol
+                continue
+            if held.worth is None or not held.settle:
+                return None
+            if held.settle == event.currency:
+                values[symbol] = values.get(symbol, Decimal(0)) + held.worth.scaleb(-_VALUE_POWER)
+        return sum(max(1, abs(int(value))) for value in values.values())
 
 
 def is_by_venue(fill: FillUpdate) -> bool:

@@ -32,7 +32,7 @@ from hoga.venues.binance.orders import (
     state_of,
     venue_id,
 )
-from hoga.venues.binance.usdm_words import KINDS, REASONS, VENUE, algo_state_of, child_of, margin_type_of, number_of
+from hoga.venues.binance.usdm_words import KINDS, REASONS, VENUE, algo_state_of, child_of, margin_type_of, number_of, worth_of
 from hoga.venues.orders import RuleBook, nearest, whole
 
 __all__ = ["events"]
@@ -259,6 +259,8 @@ def _position(told: _Position, book: RuleBook) -> Held:
         position_side=position_side_of(told.side),
         unrealized=told.unrealized,
         margin_type=margin_type_of(told.margin_type),
+        worth=worth_of(told.quantity, told.entry),
+        settle=rules.settle,
     )
 
 

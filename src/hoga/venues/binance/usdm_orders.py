@@ -63,7 +63,7 @@ from hoga.venues.binance.orders import (
 )
 from hoga.venues.binance.ticks import CANDLES
 from hoga.venues.binance.usdm_events import events
-from hoga.venues.binance.usdm_words import KINDS, VENUE, algo_state_of, child_of, margin_type_of, number_of
+from hoga.venues.binance.usdm_words import KINDS, VENUE, algo_state_of, child_of, margin_type_of, number_of, worth_of
 from hoga.venues.orders import Asking, KeyRights, OrdersSpec, RuleBook, Target, Told, asks, decoded, listed_rules, nearest, whole
 from hoga.venues.request import Params, Priority, Request
 
@@ -480,6 +480,8 @@ def _held(row: _PositionRow, rules: Rules) -> Held:
         liquidation="" if row.liquidation_price in ("0", "") else row.liquidation_price,
         leverage=int(row.leverage) if row.leverage is not None else None,
         margin_type=row.margin_type or "",
+        worth=worth_of(row.position_amt, row.entry_price),
+        settle=rules.settle,
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
+
 from hoga.core.trading import (
     OrderKind,
     OrderState,
 )
 from hoga.venues.orders import whole
 
-__all__ = ["KINDS", "REASONS", "VENUE", "algo_state_of", "child_of", "margin_type_of", "number_of"]
+__all__ = ["KINDS", "REASONS", "VENUE", "algo_state_of", "child_of", "margin_type_of", "number_of", "worth_of"]
 
 VENUE = "binance-usdm"
 KINDS = {
@@ -44,6 +46,15 @@ REASONS = {
 def number_of(text: str | None, power: int) -> int | None:
     """None for what was not told, and for 0, with which the venue says that there is none."""
     return (whole(text, power) or None) if text else None
+
+
+def worth_of(quantity: str, entry: str) -> Decimal | None:
+    """What a position was worth at its entry price; None where there is none."""
+    try:
+        worth = Decimal(quantity) * Decimal(entry)
+    except InvalidOperation:
+        return None
+    return worth if worth and worth.is_finite() else None
 
 
 def algo_state_of(said: str, done: str | None) -> OrderState:
