@@ -304,6 +304,51 @@ def test_more_orders_than_one_answer_holds_are_read_to_the_end() -> None:
     assert ([each.trade_id for each in read.fills], read.whole) == (["t-1200"], True)
 
 
+def test_however_many_orders_were_filled_each_is_asked_for_once() -> None:
+    venue = Listings()
+    for number in range(6_000):
+        venue.place(str(number), "done")
+        venue.now_ns += 7 * SECOND_NS
+    venue.since_ns, asked, told = venue.now_ns, [], set[str]()
+    for reading in range(20):
+        read = venue.read()
+        asked += [dict(call.params)["uuid"] for call in venue.calls if call.path == "/v1/order"]
+        told |= {each.trade_id for each in read.fills}
+        assert read.whole is (reading == 19)
+        venue.now_ns += SECOND_NS
+    assert asked == [str(number) for number in range(6_000)]  # the oldest first
+    assert told == {f"t-{number}" for number in range(6_000)}
+    assert venue.read().whole
+    assert [call.path for call in venue.calls] == ["/v1/orders/open", "/v1/orders/closed"]
+
+
+def test_more_orders_filled_within_the_hour_than_one_reading_asks_for_end_too() -> None:
+    venue = Listings()
+    for number in range(6_000):
+        venue.place(str(number), "done")
+        venue.now_ns += SECOND_NS // 2
+    readings = 1
+    while not venue.read().whole and readings < 30:
+        readings += 1
+    assert readings == 20
+    assert len(venue.read().fills) == 6_000  # of the last hour each reading tells all
+    assert "/v1/order" not in {call.path for call in venue.calls}
+
+
+def test_an_order_that_rested_while_the_past_was_read_is_asked_for_when_it_ends() -> None:
+    venue = Listings()
+    venue.place("resting")
+    for number in range(400):
+        venue.place(str(number), "done")
+        venue.now_ns += 60 * SECOND_NS
+    venue.since_ns = venue.now_ns
+    assert not venue.read().whole
+    venue.end("resting")
+    read = venue.read()
+    assert read.whole
+    assert "t-resting" in {each.trade_id for each in read.fills}
+
+
 def test_more_orders_of_one_moment_than_one_answer_holds_prove_nothing() -> None:
     venue = Listings()
     for number in range(1_001):

@@ -100,7 +100,7 @@ class RuleBook:
     later are counted in the integers of those that were told first, where these are fine enough. `has_room`: integers that finer price
     steps would fit, too.
     `hedge`: whether the account has two positions a symbol, and when that was told; None: it was not.
-    `fills`: of orders that were asked for theirs, how far each was then, and its fills; for venues that have no list of trades.
+    `fills`: by symbol, of orders that were asked for theirs, how far each was then, and its fills; for venues that have no list of trades.
     `read`: of which orders all fills were read there, by symbol.
     """
 
@@ -113,7 +113,7 @@ class RuleBook:
         self._told = dict(self._known)
         self._provisional: dict[str, Rules] = {}
         self.hedge: tuple[bool, int] | None = None
-        self.fills: dict[str, tuple[str, tuple[FillUpdate, ...]]] = {}
+        self.fills: dict[str, dict[str, tuple[str, tuple[FillUpdate, ...]]]] = {}
         self.read: dict[str, OrdersRead] = {}
 
     def of(self, name: str) -> Rules:

@@ -61,8 +61,6 @@ _PAGES = 10
 _MOST_CLOSED = 1_000
 _MOST_ASKED = 300
 """So many orders are asked for their fills in one reading."""
-_REMEMBERED = 5_000
-"""Of so many orders the fills are remembered."""
 _BEFORE_NS = DAY_NS
 """An order that was filled may have been placed so long before."""
 _WINDOW_NS = 7 * DAY_NS
@@ -402,39 +400,41 @@ def _read_trades(book: RuleBook, symbol: str, after: str, since_ns: int) -> Aski
     """The fills of the orders of a symbol that are open, or were placed from a day before `since_ns` on and not read to their end before.
 
     Open orders are read first: what ends meanwhile is among those that ended. A whole reading leaves out no order but those that rest: the
-    next one begins there, and asks for each of them that rests no more. An order that is as far as it was in an earlier reading is not
-    asked again: its fills are remembered with the rules.
+    next one begins there, and asks for each of them that rests no more. Where there are more than one reading asks for, the oldest come
+    first, and the next one begins with the first that was not asked. An order that is as far as it was in an earlier reading is not asked
+    again: its fills are remembered with the rules while it is among what is read.
     """
-    rules, known = book.of(symbol), book.fills
+    rules, known = book.of(symbol), book.fills.setdefault(symbol, {})
     told = yield _open_page(symbol, 1)
     asked_ns, resting = told.asked_ns, decoded(told, _rows, refused=_refused_text)
     begin_ns = max(0, since_ns - _BEFORE_NS if since_ns > 0 else asked_ns - _WINDOW_NS)
     before = book.read.get(symbol)
     if before is None or begin_ns < before.from_ns:
         before = OrdersRead(begin_ns, begin_ns, frozenset())
-    closed, complete = yield from _closed(symbol, before.to_ns, asked_ns)
+    closed, stuck_ns = yield from _closed(symbol, before.to_ns, asked_ns)
     rows = {row.uuid: row for row in resting} | closed
     met = [row.uuid for row in rows.values() if whole(row.executed_volume or "0", rules.size_power)]
     gone = sorted(before.resting - rows.keys())
     fresh = [uuid for uuid in met if uuid not in known or known[uuid][0] != rows[uuid].executed_volume]
+    fresh.sort(key=lambda uuid: _placed_ns(rows[uuid]))
     for uuid in (*gone, *fresh)[:_MOST_ASKED]:
         told = yield Request(path="/v1/order", params=(("uuid", uuid),), groups=("default",), priority=Priority.EMERGENCY)
         if uuid in rows or not _is_unknown(told):
             whole_row = decoded(told, _row, refused=_refused_text)
             known[uuid] = whole_row.executed_volume or "0", _fills(whole_row, rules, told.at_ns)
-    while len(known) > _REMEMBERED:
-        del known[next(iter(known))]
     fills = [fill for uuid in (*gone, *met) if uuid in known for fill in known[uuid][1]]
     fills.sort(key=lambda fill: fill.event_ns or 0)
-    complete = complete and len(gone) + len(fresh) <= _MOST_ASKED and len(resting) < _PAGE
-    if complete:
-        to_ns = max(before.to_ns, asked_ns - _LATE_NS)
-        book.read[symbol] = OrdersRead(before.from_ns, to_ns, frozenset(row.uuid for row in resting))
+    book.fills[symbol] = {uuid: known[uuid] for uuid in met if uuid in known}
+    left = fresh[max(0, _MOST_ASKED - len(gone)) :]
+    if len(resting) < _PAGE:  # and as many were `gone` at most: all of those were asked
+        ends = [asked_ns - _LATE_NS, *(() if stuck_ns is None else (stuck_ns,)), *(_placed_ns(rows[uuid]) for uuid in left[:1])]
+        book.read[symbol] = OrdersRead(before.from_ns, max(before.to_ns, min(ends)), frozenset(row.uuid for row in resting))
+    complete = stuck_ns is None and not left and len(resting) < _PAGE
     return TradesRead(at_ns=told.at_ns, symbol=rules.symbol, asked_ns=asked_ns, fills=tuple(fills), whole=complete)
 
 
-def _closed(symbol: str, start_ns: int, now_ns: int) -> Asking[tuple[dict[str, _Row], bool]]:
-    """The orders that ended of those that were placed from `start_ns` on, by id, and whether these are all.
+def _closed(symbol: str, start_ns: int, now_ns: int) -> Asking[tuple[dict[str, _Row], int | None]]:
+    """The orders that ended of those that were placed from `start_ns` on, by id, and up to when these are all (None: up to now).
 
     Of each window the oldest first: where there are more than one answer holds, the next call begins with the last one's moment.
     """
@@ -450,12 +450,16 @@ def _closed(symbol: str, start_ns: int, now_ns: int) -> Asking[tuple[dict[str, _
         if len(rows) >= _MOST_CLOSED:
             next_ns = parse_time_ns(rows[-1].created_at) - SECOND_NS
         elif not until:
-            return found, True
+            return found, None
         else:
             next_ns = end_ns - SECOND_NS  # whether a window has its own edges is not told
         if next_ns <= start_ns:
-            return found, False
+            return found, start_ns
         start_ns = next_ns
+
+
+def _placed_ns(row: _Row) -> int:
+    return parse_time_ns(row.created_at) if row.created_at else 0
 
 
 def _iso(at_ns: int) -> str:
