@@ -21,7 +21,7 @@ from tests.dashboard.stage import Stage, make_relay
 _NOW = 1_795_180_500 * SECOND_NS
 
 
-def _tell(root: Path, *, trouble: str | None = None) -> None:
+def _tell(root: Path, *, trouble: str | None = None, ended: bool = False) -> None:
     home = root / COLLECTORS_DIR
     home.mkdir(exist_ok=True)
     collectors = [
@@ -42,6 +42,7 @@ def _tell(root: Path, *, trouble: str | None = None) -> None:
             days=[],
             next_ns=None,
             unsettled=2,
+            ended=ended,
         ),
     )
 
@@ -146,6 +147,22 @@ def test_where_only_gather_runs_monitors_and_the_terminal_are_told(tmp_path: Pat
         model.close()
 
 
+def test_gather_that_was_told_to_end_is_not_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a timer (`--once`), stopped, or moved to another machine: its last word stays in the folder."""
+    _tell(tmp_path, trouble="NATS is not there: nobody", ended=True)
+    now_ns = [_NOW + SECOND_NS]
+    monkeypatch.setattr("hoga.dashboard.page_model.time_ns", lambda: now_ns[0])
+    model = model_of(tmp_path / "no.page", str(tmp_path))
+    try:
+        for _ in range(2):
+            model.look()
+            assert not any(fact.startswith(("gather", "collectors")) for fact in summary_of(model).facts)
+            assert "hoga_gather" not in render(model.facts()).decode()
+            now_ns[0] += 90 * 86_400 * SECOND_NS
+    finally:
+        model.close()
+
+
 _RULES = """
 rule_files: [{rules}]
 evaluation_interval: 1m
@@ -156,6 +173,8 @@ tests:
       - {{series: 'hoga_up{{job="hoga-archive", instance="a"}}', values: 0x500}}
       - {{series: 'hoga_healthy{{job="hoga-archive", instance="a"}}', values: 0x500}}
       - {{series: 'hoga_gather_up{{job="hoga-archive", instance="a"}}', values: 1x100 0x400}}
+      - {{series: 'up{{job="hoga", instance="b"}}', values: 1x500}}
+      - {{series: 'hoga_gather_up{{job="hoga", instance="b"}}', values: 1x50 stale _x449}}
       - {{series: 'hoga_gather_unsettled{{job="hoga-archive", instance="a"}}', values: 2x500}}
       - {{series: 'hoga_gather_silent_seconds{{job="hoga-archive", instance="a", collector="tokyo"}}', values: 1000x500}}
     alert_rule_test:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 from hoga.archive.form.layout import COLLECTORS_DIR
 from hoga.archive.form.manifest import Clock, CollectorRow
 from hoga.archive.read.catalog import CatalogRow
@@ -62,6 +64,8 @@ def test_a_status_is_read_as_it_was_written_and_an_old_one_is_none(tmp_path: Pat
     write_state(home, _state(CollectorState(name="tokyo", last_ns=5)))
     assert read_state(tmp_path, now_ns=_NOW + SECOND_NS) == _state(CollectorState(name="tokyo", last_ns=5))
     assert read_state(tmp_path, now_ns=_NOW + 60 * SECOND_NS) is None
+    write_state(home, msgspec.structs.replace(_state(CollectorState(name="tokyo", last_ns=5)), ended=True))
+    assert read_state(tmp_path, now_ns=_NOW + SECOND_NS) is None, "it has ended"
     (home / "status.json").write_bytes(b"{")
     assert read_state(tmp_path, now_ns=_NOW) is None
 

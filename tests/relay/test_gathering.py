@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import random
 import shutil
 import threading
@@ -110,6 +111,26 @@ async def _gather(
         await asyncio.gather(running, return_exceptions=True)
         await gather.close()
         await pool.close(patience_s=5.0)
+
+
+async def test_its_last_word_is_that_it_has_ended_unless_it_broke_off(
+    tmp_path: Path, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nats_server.start()
+    status = tmp_path / ".collectors" / "status.json"
+    async with _gather(tmp_path, nats_server) as gather:
+        await gather.until_idle()
+        assert json.loads(status.read_bytes())["ended"] is False
+    assert json.loads(status.read_bytes())["ended"] is True
+
+    async def broken(self: Broker) -> None:
+        raise OSError("a fault of ours")
+
+    monkeypatch.setattr(Broker, "keep", broken)
+    async with _gather(tmp_path, nats_server, intake=False) as gather:
+        with pytest.raises(ExceptionGroup):
+            await gather.run(days=False)
+    assert json.loads(status.read_bytes())["ended"] is False
 
 
 async def test_two_collectors_become_one_archive(tmp_path: Path, nats_server: NatsServer, relays: Relays) -> None:

@@ -32,24 +32,26 @@ class GatheredFrom(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Gathered(msgspec.Struct, frozen=True, kw_only=True):
-    """What gather tells at `now_ns`. `trouble`: what keeps it from taking in."""
+    """What gather tells at `now_ns`. `trouble`: what keeps it from taking in. `ended`: it was told to end, and this is its last word."""
 
     now_ns: int
     collectors: list[GatheredFrom]
     trouble: str | None = None
     refused: int = 0
     unsettled: int = 0
+    ended: bool = False
 
 
 _decoder = msgspec.json.Decoder(Gathered)
 
 
 def read(data: Path) -> Gathered | None:
-    """What gather told last in the data folder, however long ago; None where there never was one."""
+    """What gather told last in the data folder, however long ago; None where there never was one, or where it ended as it was told to."""
     try:
-        return _decoder.decode((data / COLLECTORS_DIR / _STATUS_FILE).read_bytes())
+        told = _decoder.decode((data / COLLECTORS_DIR / _STATUS_FILE).read_bytes())
     except (OSError, msgspec.MsgspecError):
         return None
+    return None if told.ended else told
 
 
 def is_gone(told: Gathered, now_ns: int) -> bool:

@@ -45,7 +45,7 @@ class CollectorState(msgspec.Struct, kw_only=True):
 
 class GatherState(msgspec.Struct, frozen=True, kw_only=True):
     """How gather stands at `now_ns`. `trouble`: what keeps it from taking in, None when nothing does. `days`: the newest; `next_ns`: when
-    one is looked at next."""
+    one is looked at next. `ended`: it was told to end, and this is its last word."""
 
     now_ns: int
     pid: int
@@ -57,6 +57,7 @@ class GatherState(msgspec.Struct, frozen=True, kw_only=True):
     days: list[DayState]
     next_ns: int | None
     unsettled: int = 0
+    ended: bool = False
 
 
 _days_decoder = msgspec.json.Decoder(list[DayState])
@@ -80,7 +81,7 @@ def read_state(root: Path, *, now_ns: int) -> GatherState | None:
     """How gather stands at the data folder `root`; None where none is at work."""
     with contextlib.suppress(OSError, msgspec.MsgspecError):
         state = _state_decoder.decode((root / COLLECTORS_DIR / STATUS_FILE).read_bytes())
-        return state if now_ns - state.now_ns < STALE_NS else None
+        return state if now_ns - state.now_ns < STALE_NS and not state.ended else None
     return None
 
 

@@ -124,6 +124,7 @@ class Gather:
         self.deaf: str | None = None
         """Why nothing comes, although there is a connection."""
         self._pull: Pull | None = None
+        self._broke_off = False
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
@@ -164,12 +165,17 @@ class Gather:
 
     async def run(self, *, days: bool = True) -> None:
         """Gather until cancelled. `days`: unite those that are due."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._broker.keep(), name="nats")
-            group.create_task(supervise(self._intake, log=_log, what="intake failed", pause_s=1.0, clock=self._clock), name="intake")
-            if days:
-                group.create_task(every(_LOOK_S, self._look, log=_log, what="day's end failed", clock=self._clock), name="days")
-            group.create_task(every(_STATUS_S, self._tell, log=_log, what="status failed", clock=self._clock, at_once=True), name="status")
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._broker.keep(), name="nats")
+                group.create_task(supervise(self._intake, log=_log, what="intake failed", pause_s=1.0, clock=self._clock), name="intake")
+                if days:
+                    group.create_task(every(_LOOK_S, self._look, log=_log, what="day's end failed", clock=self._clock), name="days")
+                telling = every(_STATUS_S, self._tell, log=_log, what="status failed", clock=self._clock, at_once=True)
+                group.create_task(telling, name="status")
+        except Exception:
+            self._broke_off = True
+            raise
 
     @property
     def at_work(self) -> bool:
@@ -177,10 +183,10 @@ class Gather:
         return self._clock.monotonic() - self._last_step < _STUCK_S
 
     async def close(self) -> None:
-        """Let go of the folder, with a last word in the status."""
+        """Let go of the folder, with a last word in the status: that it has ended, unless it broke off."""
         await asyncio.to_thread(self._disk.shutdown)
         with contextlib.suppress(OSError, HogaError):
-            self._tell()
+            self._tell(ended=not self._broke_off)
             await asyncio.to_thread(write_days, self.shelf.home, list(self._days.values()))
         if self._lock is not None:
             self._lock.release()
@@ -554,9 +560,9 @@ class Gather:
             next_ns=min((next_look_ns(each, grace_ns=self._grace_ns) for each in waiting), default=None),
         )
 
-    def _tell(self) -> None:
+    def _tell(self, *, ended: bool = False) -> None:
         try:
-            write_state(self.shelf.home, self.state())
+            write_state(self.shelf.home, msgspec.structs.replace(self.state(), ended=ended))
         except OSError as fault:
             self._tell_once(
                 f"{self.shelf.home}: {fault.strerror or fault}", headline="how gather stands cannot be written", effect="tried again"
